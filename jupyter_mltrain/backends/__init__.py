@@ -1,0 +1,1 @@
+"""Where jobs run: this machine or a Kubernetes cluster, behind one interface."""

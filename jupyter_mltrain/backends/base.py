@@ -1,0 +1,141 @@
+"""The seam between a manifest and the place that runs it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..model.findings import Finding
+from ..model.job import Event, JobRef, JobStatus, Manifest
+
+Cursor = str
+"""An opaque position in a stream; hand it back to go on from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can do, so that a front end shows only that."""
+
+    kinds: tuple[str, ...]
+    suspend: bool = True
+    gpus: bool = False
+    images: bool = False  # whether a container image is needed
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of a watch: first a ``snapshot`` for each job and one ``synced``, then deltas."""
+
+    type: Literal["snapshot", "synced", "changed", "deleted"]
+    cursor: Cursor
+    job: JobStatus | None = None
+    ref: JobRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogChunk:
+    """Whole lines of one replica's log."""
+
+    replica: str
+    cursor: Cursor  # position after this chunk
+    text: str
+    truncated: bool = False  # lines before this chunk are gone (rotated away)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One group of equal accelerators."""
+
+    product: str
+    total: int
+    free: int
+    memory: int | None = None  # bytes each
+    node: str = ""
+    taints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What the place has: accelerators, processors, memory, slots."""
+
+    devices: tuple[Device, ...] = ()
+    cpus: int | None = None
+    memory: int | None = None  # bytes
+    slots: int | None = None
+    slots_free: int | None = None
+    note: str = ""  # e.g. why no GPU is seen
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class Backend(ABC):
+    """A place that runs jobs. One contract suite (``tests/contract``) holds every implementation to this."""
+
+    name: str
+
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """Say what this backend can do."""
+
+    @abstractmethod
+    async def preflight(self, manifest: Manifest) -> list[Finding]:
+        """Check a manifest against this place without any effect."""
+
+    @abstractmethod
+    async def submit(self, manifest: Manifest, *, job_id: str) -> JobRef:
+        """Create the job. Idempotent on ``job_id``.
+
+        Raises
+        ------
+        ManifestError
+            The API server would refuse the manifest.
+        Conflict
+            Another job of that kind and name exists in the namespace.
+        """
+
+    @abstractmethod
+    async def status(self, ref: JobRef) -> JobStatus:
+        """Read the job as it is now. Raises ``NotFound``."""
+
+    @abstractmethod
+    async def list(self) -> list[JobStatus]:
+        """Read all jobs, newest first."""
+
+    @abstractmethod
+    def watch(self, *, after: Cursor | None = None) -> AsyncIterator[Change]:
+        """Follow all jobs: snapshot first (or what changed after a cursor), then deltas as they happen."""
+
+    @abstractmethod
+    def logs(
+        self, ref: JobRef, replica: str, *, after: Cursor | None = None, follow: bool = False
+    ) -> AsyncIterator[LogChunk]:
+        """Read a replica's log from a cursor on; with ``follow`` until the replica is done for good."""
+
+    @abstractmethod
+    async def events(self, ref: JobRef) -> list[Event]:
+        """Read the job's events, oldest first."""
+
+    @abstractmethod
+    async def suspend(self, ref: JobRef) -> None:
+        """Set ``spec.runPolicy.suspend`` (``spec.suspend`` for a Job). Idempotent."""
+
+    @abstractmethod
+    async def resume(self, ref: JobRef) -> None:
+        """Unset it. Idempotent."""
+
+    @abstractmethod
+    async def cancel(self, ref: JobRef) -> None:
+        """Stop the job's replicas and keep its record; the job ends as Failed with reason ``Cancelled``. Idempotent."""
+
+    @abstractmethod
+    async def delete(self, ref: JobRef) -> None:
+        """Stop and forget the job with its pods and services. Idempotent."""
+
+    @abstractmethod
+    async def devices(self) -> Inventory:
+        """Say what accelerators, processors and memory there are and how many are free."""
+
+    @abstractmethod
+    async def recover(self) -> list[JobRef]:
+        """After a restart or a crash: adopt what runs, finish what ended. Return the jobs that were looked after."""

@@ -1,0 +1,128 @@
+"""Every error that this project raises on purpose, each with a code, an HTTP status and a hint.
+
+::
+
+    MltrainError                 500  something went wrong that nobody foresaw
+    ├── InvalidInput             400  what the user gave is wrong; ``details["field"]`` points at it
+    │   ├── NotebookError             the notebook cannot be read or is not Python
+    │   ├── ParameterError            an unknown parameter, or a value of the wrong type
+    │   └── ManifestError             a manifest that the API server would refuse
+    ├── Forbidden                403  not allowed
+    ├── NotFound                 404  no such job, file, program, sample
+    ├── Conflict                 409  the name is taken, or the job is in the wrong state
+    ├── NotInstalled             501  an extra or a backend is missing; the hint says what to install
+    ├── StorageError             507  disk full, folder read-only, database locked
+    └── BackendUnavailable       502  the cluster or the machine does not answer
+        └── BackendTimeout       504  ... in time
+
+One place turns these into HTTP answers (``server``) and one into terminal text (``cli``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class MltrainError(Exception):
+    """Base of all errors: what was tried, what was wrong, and what to do about it.
+
+    Parameters
+    ----------
+    message:
+        One sentence: what was tried and what was wrong.
+    hint:
+        What the user can do, or ``""``.
+    code:
+        A stable word for programs, by default the class's.
+    details:
+        JSON values: the field, the path, the nearest match ...
+    """
+
+    code: str = "internal"
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, hint: str = "", code: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+        if code is not None:
+            self.code = code
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the error as the JSON object that HTTP clients and ``--json`` get."""
+        return {"code": self.code, "message": self.message, "hint": self.hint, "details": self.details}
+
+
+class InvalidInput(MltrainError):
+    """What the user gave is wrong."""
+
+    code = "invalid"
+    http_status = 400
+
+
+class NotebookError(InvalidInput):
+    """The notebook cannot be read, is empty, or is not Python."""
+
+    code = "notebook"
+
+
+class ParameterError(InvalidInput):
+    """An unknown parameter, or a value that does not fit its type."""
+
+    code = "parameter"
+
+
+class ManifestError(InvalidInput):
+    """A manifest that the API server or the operator would refuse."""
+
+    code = "manifest"
+
+
+class Forbidden(MltrainError):
+    """The user may not do this."""
+
+    code = "forbidden"
+    http_status = 403
+
+
+class NotFound(MltrainError):
+    """No such job, file, program or sample."""
+
+    code = "not-found"
+    http_status = 404
+
+
+class Conflict(MltrainError):
+    """The name is taken, or the job's state does not allow it."""
+
+    code = "conflict"
+    http_status = 409
+
+
+class NotInstalled(MltrainError):
+    """An optional part is missing; the hint says what to install."""
+
+    code = "not-installed"
+    http_status = 501
+
+
+class StorageError(MltrainError):
+    """The disk is full, a folder is read-only, or the database cannot be used."""
+
+    code = "storage"
+    http_status = 507
+
+
+class BackendUnavailable(MltrainError):
+    """The backend does not answer."""
+
+    code = "unavailable"
+    http_status = 502
+
+
+class BackendTimeout(BackendUnavailable):
+    """The backend did not answer in time."""
+
+    code = "timeout"
+    http_status = 504

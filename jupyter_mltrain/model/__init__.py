@@ -1,0 +1,1 @@
+"""The nouns: what a job is asked to be (spec), what it is (job), what a check noticed (findings)."""

@@ -1,0 +1,42 @@
+"""Findings: what a check noticed before anything was done."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    ERROR = "error"  # would fail: submit refuses unless told otherwise
+    WARNING = "warning"  # likely not what the user wants
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a check noticed.
+
+    Attributes
+    ----------
+    code:
+        A stable word, e.g. ``"undefined-name"``.
+    message:
+        One sentence: what is wrong and where.
+    hint:
+        What to do about it, or ``""``.
+    where:
+        ``{"cell": 3, "line": 2}`` (cell counted from 0 in the notebook as it is, line from 1), ``{"field": "roles.Worker.memory"}`` or ``{}``.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    hint: str = ""
+    where: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the finding as a JSON object."""
+        return asdict(self)

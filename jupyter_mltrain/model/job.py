@@ -1,0 +1,181 @@
+"""A job and its status, in the shape of the Kubernetes object. Standard library only: the supervisor imports this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+Manifest = dict[str, Any]
+"""A TFJob, PyTorchJob or Job as parsed YAML."""
+
+
+class Phase(StrEnum):
+    """One word for the state of a job, derived from its conditions."""
+
+    QUEUED = "Queued"
+    CREATED = "Created"
+    RUNNING = "Running"
+    RESTARTING = "Restarting"
+    SUSPENDED = "Suspended"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the state is final."""
+        return self in (Phase.SUCCEEDED, Phase.FAILED)
+
+
+# Which true condition decides, first match wins. Complete is batch/v1's word for Succeeded.
+_DECIDING = (
+    ("Failed", Phase.FAILED),
+    ("Succeeded", Phase.SUCCEEDED),
+    ("Complete", Phase.SUCCEEDED),
+    ("Suspended", Phase.SUSPENDED),
+    ("Restarting", Phase.RESTARTING),
+    ("Running", Phase.RUNNING),
+)
+
+
+def timestamp(moment: datetime) -> str:
+    """Return a moment as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_timestamp(text: str) -> datetime:
+    """Return the moment that an RFC 3339 text names."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition of a job, as the operator writes it."""
+
+    type: str
+    status: str  # "True" or "False"
+    reason: str = ""
+    message: str = ""
+    last_update_time: str = ""
+    last_transition_time: str = ""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Condition:
+        """Read a condition from its Kubernetes JSON (batch/v1 has ``lastProbeTime`` for the update time)."""
+        return cls(
+            data["type"],
+            data["status"],
+            data.get("reason", ""),
+            data.get("message", ""),
+            data.get("lastUpdateTime") or data.get("lastProbeTime") or "",
+            data.get("lastTransitionTime") or "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class JobRef:
+    """What names a job: the backend, this project's id for it, and its Kubernetes coordinates."""
+
+    backend: str
+    id: str
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaState:
+    """One replica (a pod on a cluster, a process group here)."""
+
+    name: str  # pod name: {job}-{role lower case}-{index}
+    role: str  # as the manifest spells it
+    index: int
+    phase: str  # Pending, Running, Succeeded, Failed
+    restarts: int = 0
+    exit_code: int | None = None
+    reason: str = ""  # OOMKilled, Error, Completed ...
+    message: str = ""
+    node: str = ""
+    devices: tuple[str, ...] = ()
+    started_at: str = ""
+    finished_at: str = ""
+    peak_memory: int | None = None  # bytes
+    generation: int = 0  # 0 for the first pod of that name, 1 for the one made again ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A job as it is now: its manifest, the operator's status, and what its replicas do."""
+
+    ref: JobRef
+    manifest: Manifest
+    status: dict[str, Any] = field(default_factory=dict)
+    replicas: tuple[ReplicaState, ...] = ()
+    created_at: str = ""
+    queue_position: int | None = None  # 1 is next; None: not queued
+    message: str = ""  # why the job waits or failed, in words
+    outputs: str = ""  # URI of the folder with the executed notebook and the model
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """The conditions in the operator's order."""
+        return [Condition.from_dict(item) for item in self.status.get("conditions") or []]
+
+    @property
+    def replica_statuses(self) -> dict[str, dict[str, Any]]:
+        """``{"Worker": {"active": 2}}``, zero counts left out, as the operator writes it."""
+        return dict(self.status.get("replicaStatuses") or {})
+
+    @property
+    def phase(self) -> Phase:
+        """The state in one word."""
+        true = {c.type for c in self.conditions if c.status == "True"}
+        for condition, phase in _DECIDING:
+            if condition in true:
+                return phase
+        if self.queue_position is not None:
+            return Phase.QUEUED
+        if self.ref.kind == "Job" and self.status.get("active"):
+            return Phase.RUNNING if any(r.phase == "Running" for r in self.replicas) else Phase.CREATED
+        return Phase.CREATED
+
+    @property
+    def finished(self) -> bool:
+        """Whether the job has ended."""
+        return self.phase.finished
+
+    def to_kubernetes(self) -> dict[str, Any]:
+        """Return the whole object as ``kubectl get -o json`` would: the manifest with its status."""
+        return {**self.manifest, "status": self.status}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as a JSON object, for the command line's ``--json`` and the HTTP API."""
+        return {
+            "id": self.ref.id,
+            "name": self.ref.name,
+            "namespace": self.ref.namespace,
+            "kind": self.ref.kind,
+            "backend": self.ref.backend,
+            "phase": self.phase.value,
+            "createdAt": self.created_at,
+            "queuePosition": self.queue_position,
+            "message": self.message,
+            "outputs": self.outputs,
+            "replicas": [asdict(replica) for replica in self.replicas],
+            "manifest": self.manifest,
+            "status": self.status,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event on a job, as the operator, the kubelet or this project records it."""
+
+    type: str  # Normal or Warning
+    reason: str
+    message: str
+    time: str = ""
+    count: int = 1
+    object: str = ""  # name of the job or pod that it is about

@@ -126,7 +126,11 @@ class Backend(ABC):
 
     @abstractmethod
     async def cancel(self, ref: JobRef) -> None:
-        """Stop the job's replicas and keep its record; the job ends as Failed with reason ``Cancelled``. Idempotent."""
+        """Stop the job's replicas and keep its record: suspend it and mark it as cancelled, for good. Idempotent.
+
+        The operator knows no cancel, so this is the same on a cluster and here: ``suspend: true`` deletes the pods by the
+        operator's own rules, and the annotation ``jupyter-mltrain/cancelled`` says that nobody will resume it.
+        """
 
     @abstractmethod
     async def delete(self, ref: JobRef) -> None:

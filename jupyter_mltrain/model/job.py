@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from .labels import ANNOTATION_CANCELLED
+
 Manifest = dict[str, Any]
 """A TFJob, PyTorchJob or Job as parsed YAML."""
 
@@ -22,11 +24,12 @@ class Phase(StrEnum):
     SUSPENDED = "Suspended"
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
+    CANCELLED = "Cancelled"  # suspended for good by a user: see labels.ANNOTATION_CANCELLED
 
     @property
     def finished(self) -> bool:
         """Whether the state is final."""
-        return self in (Phase.SUCCEEDED, Phase.FAILED)
+        return self in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED)
 
 
 # Which true condition decides, first match wins. Complete is batch/v1's word for Succeeded.
@@ -132,9 +135,12 @@ class JobStatus:
     def phase(self) -> Phase:
         """The state in one word."""
         true = {c.type for c in self.conditions if c.status == "True"}
+        cancelled = ANNOTATION_CANCELLED in (self.manifest.get("metadata", {}).get("annotations") or {})
         for condition, phase in _DECIDING:
-            if condition in true:
+            if condition in true and not (cancelled and not phase.finished):
                 return phase
+        if cancelled:
+            return Phase.CANCELLED
         if self.queue_position is not None:
             return Phase.QUEUED
         if self.ref.kind == "Job" and self.status.get("active"):

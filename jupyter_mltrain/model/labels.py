@@ -23,6 +23,7 @@ ANNOTATION_COMMIT: Final = PREFIX + "commit"  # <40 hex digits>, with "-dirty" w
 ANNOTATION_IMAGE: Final = PREFIX + "image"
 ANNOTATION_VERSION: Final = PREFIX + "version"  # of this project
 ANNOTATION_SPEC: Final = PREFIX + "spec"  # the TrainingSpec as JSON, so that a job can be cloned with changes
+ANNOTATION_CANCELLED: Final = PREFIX + "cancelled"  # RFC 3339 time; the job is suspended and stays so
 
 OPERATOR_NAME: Final = "training.kubeflow.org/operator-name"
 JOB_NAME: Final = "training.kubeflow.org/job-name"
@@ -33,7 +34,9 @@ JOB_ROLE: Final = "training.kubeflow.org/job-role"
 # Environment of a replica. The first group is in the manifest, the second is added where the replica runs.
 ENV_PROGRAM: Final = "MLTRAIN_PROGRAM"  # sha256:<64 hex digits>
 ENV_PARAMETERS: Final = "MLTRAIN_PARAMETERS"  # JSON object of parameter values
-ENV_OUTPUT_URI: Final = "MLTRAIN_OUTPUT_URI"  # where the executed notebook and the model go; absent: the backend's default
+ENV_OUTPUT_URI: Final = (
+    "MLTRAIN_OUTPUT_URI"  # where the executed notebook and the model go; absent: the backend's default
+)
 ENV_CHANNELS: Final = "MLTRAIN_CHANNELS"  # JSON object: channel name -> URI or path
 ENV_JOB: Final = "MLTRAIN_JOB"  # metadata.name
 ENV_ROLE: Final = "MLTRAIN_ROLE"  # Chief, Worker ... as the manifest spells it

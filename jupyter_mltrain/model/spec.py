@@ -139,7 +139,9 @@ class Volume(_Model):
     def _one_source(self) -> Volume:
         sources = [self.claim, self.host_path, self.empty_dir or None, self.secret, self.config_map]
         if sum(source is not None for source in sources) != 1:
-            raise ValueError(f"volume {self.name!r} needs exactly one of claim, host_path, empty_dir, secret, config_map")
+            raise ValueError(
+                f"volume {self.name!r} needs exactly one of claim, host_path, empty_dir, secret, config_map"
+            )
         return self
 
 

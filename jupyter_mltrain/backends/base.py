@@ -99,7 +99,7 @@ class Backend(ABC):
         """Read the job as it is now. Raises ``NotFound``."""
 
     @abstractmethod
-    async def list(self) -> list[JobStatus]:
+    async def jobs(self) -> list[JobStatus]:
         """Read all jobs, newest first."""
 
     @abstractmethod
@@ -128,8 +128,8 @@ class Backend(ABC):
     async def cancel(self, ref: JobRef) -> None:
         """Stop the job's replicas and keep its record: suspend it and mark it as cancelled, for good. Idempotent.
 
-        The operator knows no cancel, so this is the same on a cluster and here: ``suspend: true`` deletes the pods by the
-        operator's own rules, and the annotation ``jupyter-mltrain/cancelled`` says that nobody will resume it.
+        The operator knows no cancel, so this is the same on a cluster and here: ``suspend: true`` deletes the pods by
+        the operator's own rules, and the annotation ``jupyter-mltrain/cancelled`` says that nobody will resume it.
         """
 
     @abstractmethod

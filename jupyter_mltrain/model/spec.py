@@ -184,7 +184,7 @@ class TrainingSpec(_Model):
         if not self.roles:
             raise ValueError("at least one role is needed")
         for single in ("Chief", "Master"):
-            if single in self.roles and self.roles[single].replicas != 1:  # type: ignore[index]
+            if single in self.roles and self.roles[single].replicas != 1:
                 raise ValueError(f"role {single!r} has exactly one replica")
         if "Chief" in self.roles and "Master" in self.roles:
             raise ValueError("a job has a Chief or a Master, not both")

@@ -28,7 +28,8 @@ class Finding:
     hint:
         What to do about it, or ``""``.
     where:
-        ``{"cell": 3, "line": 2}`` (cell counted from 0 in the notebook as it is, line from 1), ``{"field": "roles.Worker.memory"}`` or ``{}``.
+        ``{"cell": 3, "line": 2}`` (cell counted from 0 in the notebook as it is, line from 1),
+        ``{"field": "roles.Worker.memory"}`` or ``{}``.
     """
 
     code: str

@@ -1,0 +1,68 @@
+# Everything happens in .venv and .tools: nothing is installed outside this folder.
+# A machine with Python 3.11 or 3.12 and make is enough.
+
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+BIN := .venv/bin
+UV_VERSION := 0.13.8
+# Copying works across file systems; hard links only where the cache lies on the same one.
+export UV_LINK_MODE ?= copy
+
+DATA ?=
+DEMO_PARAMETERS = $(if $(DATA),-p data_dir "$(DATA)",)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast lint typecheck format lab lock bench clean
+
+help: ## show this text
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: .venv/.complete ## make the environment in .venv from the lock file
+
+.tools/uv-$(UV_VERSION)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
+	  { echo "Python 3.11 or 3.12 is needed; $(PYTHON) is another version. Say which: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv .tools/uv-$(UV_VERSION) || \
+	  { echo "Python's venv module is missing. On Debian: apt-get install python3-venv"; exit 1; }
+	@.tools/uv-$(UV_VERSION)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+.venv/.complete: requirements/lock.txt pyproject.toml package.json .tools/uv-$(UV_VERSION)/bin/uv
+	@echo "Setting up .venv (TensorFlow, PyTorch, JupyterLab ...: about 8 GB; a minute with a warm cache)"
+	@test -x $(BIN)/python || .tools/uv-$(UV_VERSION)/bin/uv venv --quiet --python $(PYTHON) .venv
+	@.tools/uv-$(UV_VERSION)/bin/uv pip sync --quiet --python $(BIN)/python requirements/lock.txt
+	@.tools/uv-$(UV_VERSION)/bin/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+demo: setup ## run the recommender notebook as a TFJob on this machine (DATA=folder for real data)
+	@$(BIN)/mltrain submit notebooks/recommender.ipynb --framework tensorflow $(DEMO_PARAMETERS) --follow
+
+test: setup lint typecheck ## run all tests
+	@$(BIN)/python -m pytest
+
+test-fast: setup ## run the tests that take less than a few seconds each
+	@$(BIN)/python -m pytest -m "not slow"
+
+lint: setup ## ruff and the layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
+
+typecheck: setup ## mypy, strict
+	@$(BIN)/mypy
+
+format: setup ## put the code into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lab: setup ## start JupyterLab with the project, on the sample notebooks
+	@$(BIN)/jupyter lab --notebook-dir=notebooks
+
+lock: .tools/uv-$(UV_VERSION)/bin/uv ## resolve the dependencies anew
+	@.tools/uv-$(UV_VERSION)/bin/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet --upgrade --output-file requirements/lock.txt
+
+bench: setup ## run the benchmarks (minutes); the figures go to standard output
+	@for f in benchmarks/bench_*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
+
+clean: ## remove the environment and all caches
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,7 +1,8 @@
 # Everything happens in .venv and .tools: nothing is installed outside this folder.
 # A machine with Python 3.11 or 3.12 and make is enough.
 
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 UV_VERSION := 0.13.8
 # Copying works across file systems; hard links only where the cache lies on the same one.
@@ -19,8 +20,8 @@ help: ## show this text
 setup: .venv/.complete ## make the environment in .venv from the lock file
 
 .tools/uv-$(UV_VERSION)/bin/uv:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
-	  { echo "Python 3.11 or 3.12 is needed; $(PYTHON) is another version. Say which: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(SUPPORTED)' || \
+	  { echo "Python 3.11 or 3.12 is needed. Say where it is: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv .tools/uv-$(UV_VERSION) || \
 	  { echo "Python's venv module is missing. On Debian: apt-get install python3-venv"; exit 1; }
 	@.tools/uv-$(UV_VERSION)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
@@ -33,7 +34,15 @@ setup: .venv/.complete ## make the environment in .venv from the lock file
 	@.tools/uv-$(UV_VERSION)/bin/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-demo: setup ## run the recommender notebook as a TFJob on this machine (DATA=folder for real data)
+# The demo needs TensorFlow only: the same locked versions, a quarter of the download.
+.venv/.demo: requirements/lock.txt pyproject.toml package.json .tools/uv-$(UV_VERSION)/bin/uv
+	@test -e .venv/.complete || echo "Setting up .venv for the demo (TensorFlow: about 2 GB)"
+	@test -x $(BIN)/python || .tools/uv-$(UV_VERSION)/bin/uv venv --quiet --python $(PYTHON) .venv
+	@test -e .venv/.complete || .tools/uv-$(UV_VERSION)/bin/uv pip install --quiet --python $(BIN)/python \
+	  --constraint requirements/lock.txt --editable '.[tensorflow]'
+	@touch $@
+
+demo: .venv/.demo ## run the recommender notebook as a TFJob on this machine (DATA=folder for real data)
 	@$(BIN)/mltrain submit notebooks/recommender.ipynb --framework tensorflow $(DEMO_PARAMETERS) --follow
 
 test: setup lint typecheck ## run all tests

@@ -1,0 +1,1 @@
+"""From a notebook file to a Program: read, understood, checked and frozen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from ..model.findings import Finding
@@ -74,6 +75,9 @@ class Backend(ABC):
 
     name: str
 
+    programs: Path
+    """Folder on this machine that holds frozen programs by hash; the service stores one before it submits a job."""
+
     @abstractmethod
     def capabilities(self) -> Capabilities:
         """Say what this backend can do."""
@@ -101,6 +105,10 @@ class Backend(ABC):
     @abstractmethod
     async def jobs(self) -> list[JobStatus]:
         """Read all jobs, newest first."""
+
+    @abstractmethod
+    async def find(self, text: str) -> list[JobRef]:
+        """Find jobs by id, beginning of an id, name, or ``namespace/name``: exact matches win, then unfinished jobs."""
 
     @abstractmethod
     def watch(self, *, after: Cursor | None = None) -> AsyncIterator[Change]:
@@ -137,9 +145,16 @@ class Backend(ABC):
         """Stop and forget the job with its pods and services. Idempotent."""
 
     @abstractmethod
+    async def prune(self, budget: int) -> list[JobRef]:
+        """Delete the oldest finished runs until what runs left behind here takes at most ``budget`` bytes."""
+
+    @abstractmethod
     async def devices(self) -> Inventory:
         """Say what accelerators, processors and memory there are and how many are free."""
 
     @abstractmethod
     async def recover(self) -> list[JobRef]:
         """After a restart or a crash: adopt what runs, finish what ended. Return the jobs that were looked after."""
+
+    async def close(self) -> None:  # noqa: B027  (nothing to close is a fine default)
+        """Let go of connections. Jobs go on."""

@@ -1,0 +1,100 @@
+"""``mltrain`` on the command line: thin verbs over ``service``.
+
+Each command lives in a module that is imported only when the command runs, so that ``mltrain --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from ..errors import MltrainError
+from .output import print_error
+
+# name -> (module, one line for the list of commands), in the order in which a user meets them
+COMMANDS = {
+    "submit": ("submit", "Run a notebook as a training job."),
+    "apply": ("submit", "Run a TFJob, PyTorchJob or Job from a YAML file."),
+    "check": ("check", "Check a notebook and its job without running anything."),
+    "list": ("jobs", "List jobs, newest first."),
+    "watch": ("watch", "Follow one job, or all of them, live."),
+    "show": ("jobs", "Show one job: conditions, replicas, outputs."),
+    "logs": ("jobs", "Print or follow the log of a job's replica."),
+    "events": ("jobs", "List the events of a job."),
+    "cancel": ("control", "Stop a job for good; its record stays."),
+    "suspend": ("control", "Stop a job's replicas until it is resumed."),
+    "resume": ("control", "Let a suspended job run again."),
+    "resubmit": ("control", "Run a job's program again as a new job."),
+    "delete": ("control", "Stop and forget a job with its outputs on this machine."),
+    "export": ("export", "Write a notebook as script, manifest or program."),
+    "devices": ("machine", "Show processors, memory, GPUs and slots."),
+    "samples": ("machine", "List the sample notebooks, or copy one."),
+    "recover": ("machine", "Look after jobs whose supervisor died; clean up."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and imports a command only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of ``COMMANDS``."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module and return the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"{__name__}.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, f"{cmd_name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        click.echo(f"mltrain {version('jupyter_mltrain')}")
+        ctx.exit()
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show it.")
+def app() -> None:
+    """Notebooks as training jobs: TFJob or PyTorchJob, on this machine or on a Kubernetes cluster.
+
+    Exit codes: 0 done and succeeded, 1 the job failed, 2 the input was wrong, 3 it could not be done, 4 the job was cancelled,
+    130 interrupted (a job that was being followed goes on).
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code; every foreseen error is one or two plain lines."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    as_json = "--json" in arguments
+    try:
+        code = app.main(args=list(arguments), prog_name="mltrain", standalone_mode=False)
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except MltrainError as error:
+        print_error(error, as_json=as_json)
+        code = 2 if error.http_status == 400 else 3
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        # The reader of the pipe went away (`mltrain list | head`): say nothing, and keep the interpreter from trying to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    sys.exit(code if isinstance(code, int) else 0)

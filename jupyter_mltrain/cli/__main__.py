@@ -1,0 +1,5 @@
+"""``python -m jupyter_mltrain.cli``."""
+
+from . import main
+
+main()

@@ -1,0 +1,61 @@
+"""What every command prints alike: errors, findings, JSON, plain columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import click
+
+from ..errors import MltrainError
+from ..model.findings import Finding, Severity
+
+json_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON."
+)
+
+_SEVERITY_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
+
+
+def print_error(error: MltrainError, *, as_json: bool) -> None:
+    """Print an error on standard error: message and hint, or one JSON object."""
+    if as_json:
+        click.echo(json.dumps({"error": error.to_dict()}, default=str), err=True)
+        return
+    click.echo(click.style("Error: ", fg="red", bold=True) + error.message, err=True)
+    if error.hint:
+        click.echo(f"  {error.hint}", err=True)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_findings(findings: Iterable[Finding], *, err: bool = True) -> None:
+    """Print one line for each finding, its hint below it."""
+    for finding in findings:
+        word = click.style(f"{finding.severity.value}:", fg=_SEVERITY_STYLE[finding.severity])
+        click.echo(f"{word} {finding.message} [{finding.code}]", err=err)
+        if finding.hint:
+            click.echo(f"  {finding.hint}", err=err)
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return plain text in aligned columns, the last one ragged: for pipes, ``grep`` and ``awk``."""
+    table = [list(header), *[[cell or "-" for cell in row] for row in rows]]
+    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in table)
+
+
+def age(seconds: float) -> str:
+    """Return a duration in at most two units: ``41s``, ``2m14s``, ``3h05m``, ``2d``."""
+    whole = int(max(seconds, 0))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d"

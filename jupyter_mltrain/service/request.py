@@ -1,0 +1,155 @@
+"""What a caller asks for, and what the service answers: plain values, no effects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..model.findings import Finding, Severity
+from ..model.job import JobStatus, Manifest
+from ..notebook.program import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A notebook and how it is to be trained.
+
+    Attributes
+    ----------
+    notebook:
+        The file. It is read once, when the plan is made.
+    spec:
+        ``TrainingSpec`` as a JSON object; without ``framework`` it is found out from the notebook's imports.
+    roles:
+        Replica counts and resources that every role gets: see ``planning.make_roles``.
+    parameters, parameter_texts:
+        Typed values, and texts as a command line gives them, which win.
+    include, root, python:
+        As ``notebook.freeze`` takes them.
+    """
+
+    notebook: Path
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    roles: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameter_texts: Mapping[str, str] = field(default_factory=dict)
+    include: Sequence[str] = ()
+    root: Path | None = None
+    python: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a submit would do, before it does anything."""
+
+    job_id: str
+    program: Program
+    blobs: Mapping[str, Path | bytes]
+    provenance: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    manifest: Manifest
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+    """What was done to the input, in words: a path made absolute, a framework found out."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether a finding is an error."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+    def summary(self) -> str:
+        """Return one line: what would run, and how it looks."""
+        errors = sum(finding.severity is Severity.ERROR for finding in self.findings)
+        warnings = sum(finding.severity is Severity.WARNING for finding in self.findings)
+        kind, name = self.manifest["kind"], self.manifest["metadata"]["name"]
+        return f"{kind} {name}, program {self.program.digest[:19]}: {errors} error(s), {warnings} warning(s)"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as a JSON object."""
+        return {
+            "id": self.job_id,
+            "program": self.program.to_dict(),
+            "provenance": dict(self.provenance),
+            "parameters": dict(self.parameters),
+            "manifest": self.manifest,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "notes": list(self.notes),
+            "refused": self.refused,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A notebook written as something else."""
+
+    text: str
+    findings: tuple[Finding, ...] = ()
+    path: Path | None = None
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something of the notebook could not be turned."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the export as a JSON object."""
+        return {
+            "path": None if self.path is None else str(self.path),
+            "text": self.text,
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """How far the leader's notebook has come."""
+
+    done: int
+    total: int
+    running: int | None = None  # index of the cell, from 0
+    title: str = ""  # first line of the running cell, or what the run itself says
+
+    @property
+    def number(self) -> int:
+        """The running cell as people count, or the number of cells done."""
+        return self.done if self.running is None else self.done + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One report of the run: ``{"loss": 0.0105}`` at a step."""
+
+    values: Mapping[str, float]
+    step: int | None = None
+
+    def __str__(self) -> str:
+        """Return ``step 3  loss 0.0078``."""
+        step = [] if self.step is None else [f"step {self.step}"]
+        return "  ".join([*step, *(f"{name} {value:.6g}" for name, value in self.values.items())])
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One step of following a job."""
+
+    job: JobStatus
+    progress: RunProgress | None = None
+    metrics: tuple[Metric, ...] = ()  # new since the update before
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the update as a JSON object."""
+        return {
+            "job": self.job.to_dict(),
+            "progress": None if self.progress is None else asdict(self.progress),
+            "metrics": [{"step": metric.step, **metric.values} for metric in self.metrics],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One thing that a job left behind."""
+
+    word: str  # notebook, model or file
+    path: str

@@ -1,0 +1,111 @@
+"""What the Job controller keeps in mind between two looks, beyond the Job's own status.
+
+Kubernetes spreads this over a finalizer on each pod (not counted yet), annotations on pods (failures of an index) and
+the controller's memory (the back-off). A pure function has one place for it: a key of the status that only this
+project reads, so that the caller stores everything with one atomic write and a pod is counted exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..model.job import parse_timestamp
+from ..model.labels import PREFIX
+from .types import Pod, Status
+
+TRACKING = PREFIX + "tracking"
+"""Key of the status that holds this; Kubernetes does not have it."""
+
+BACKOFF = timedelta(seconds=10)
+MAX_BACKOFF = timedelta(minutes=10)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def pod_key(pod: Pod) -> str:
+    """Return what tells a pod from all others of its job."""
+    return pod.uid or pod.name
+
+
+def published(status: Status) -> Status:
+    """Return the status as Kubernetes would show it: without what only this project keeps in it."""
+    return {key: value for key, value in status.items() if key != TRACKING}
+
+
+@dataclass(slots=True)
+class Tracking:
+    """The controller's memory of one job."""
+
+    released: set[str] = field(default_factory=set)
+    """Pods that are done with (in Kubernetes: the finalizer batch.kubernetes.io/job-tracking is off)."""
+    created: int = 0
+    """Pods made so far: numbers their names."""
+    failures: int = 0
+    """Pod failures since the last success."""
+    last_failure: datetime | None = None
+    index_failures: dict[int, int] = field(default_factory=dict)
+    """Failures of each completion index that count towards ``backoffLimitPerIndex``."""
+    index_ignored: dict[int, int] = field(default_factory=dict)
+    """Failures of each completion index that do not, but still lengthen the back-off."""
+
+    @classmethod
+    def from_status(cls, status: Status) -> Tracking:
+        """Read what an earlier look has left."""
+        data = status.get(TRACKING) or {}
+        last = data.get("lastFailureTime")
+        return cls(
+            released=set(data.get("released", ())),
+            created=data.get("created", 0),
+            failures=data.get("failures", 0),
+            last_failure=parse_timestamp(last) if last else None,
+            index_failures={int(k): v for k, v in data.get("indexFailures", {}).items()},
+            index_ignored={int(k): v for k, v in data.get("indexIgnored", {}).items()},
+        )
+
+    def to_dict(self, pods: Sequence[Pod]) -> dict[str, Any]:
+        """Return it as JSON; pods that are gone are forgotten."""
+        present = {pod_key(pod) for pod in pods}
+        data = {
+            "released": sorted(self.released & present),
+            "created": self.created,
+            "failures": self.failures,
+            "lastFailureTime": self.last_failure.isoformat() if self.last_failure else None,
+            "indexFailures": {str(k): v for k, v in sorted(self.index_failures.items())},
+            "indexIgnored": {str(k): v for k, v in sorted(self.index_ignored.items())},
+        }
+        return {key: value for key, value in data.items() if value}
+
+    def count_failures(self, succeeded: Sequence[Pod], failed: Sequence[Pod], now: datetime) -> None:
+        """Take newly finished pods into the back-off: a success starts it afresh."""
+        if succeeded:
+            last_success = max(finish_time(pod, now) for pod in succeeded)
+            failed = [pod for pod in failed if finish_time(pod, now) > last_success]
+            self.failures, self.last_failure = 0, None
+        if failed:
+            self.failures += len(failed)
+            self.last_failure = max(finish_time(pod, now) for pod in failed)
+
+    def remaining_backoff(self, now: datetime) -> timedelta:
+        """Return how long to wait before the next pod is made."""
+        return backoff(self.failures, self.last_failure, now)
+
+    def index_attempts(self, index: int) -> int:
+        """Return how many pods of a completion index have failed and been replaced."""
+        return self.index_failures.get(index, 0) + self.index_ignored.get(index, 0)
+
+
+def finish_time(pod: Pod, now: datetime) -> datetime:
+    """Return when a pod ended; one that is being deleted has ended now, as far as its job is concerned."""
+    if pod.finished_at is not None:
+        return pod.finished_at
+    return now if pod.deleting else pod.created_at or _LONG_AGO
+
+
+def backoff(failures: int, last_failure: datetime | None, now: datetime) -> timedelta:
+    """Return what is left of a back-off of 10 s that doubles with each failure, up to 10 minutes."""
+    if not failures or last_failure is None:
+        return timedelta(0)
+    delay = MAX_BACKOFF if failures > 6 else min(BACKOFF * 2 ** (failures - 1), MAX_BACKOFF)
+    return max(delay - (now - last_failure), timedelta(0))

@@ -1,0 +1,225 @@
+"""Replay of recorded batch/v1 Jobs: the same actions against ``operator.job``, compared step by step and whole.
+
+The recording tells what was done and what was seen once nothing moved any more, but not when. Two things are therefore
+open, and nothing else:
+
+- **Pace.** How long the recorder watched after an action before it called the state settled. One pace must explain a
+  whole scenario: it decides whether a deadline or a back-off fell due within a step.
+- **Lag.** The job controller gathers pod events for a second before it looks. A step may have been recorded before
+  the last looks: then the pods have changed and the status has not. What follows must fit all the same.
+
+A world is one way that the scenario may have gone so far; those that do not fit what was recorded are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from jupyter_mltrain.operator.job import reconcile
+from jupyter_mltrain.operator.job_tracking import published
+from jupyter_mltrain.operator.types import CreatePod, DeleteJob, DeletePod, Pod
+
+PACES = (2.25, 2.5, 2.75, 3.0, 3.25)
+"""Seconds from an action to the recorder's look."""
+BATCH = timedelta(seconds=1)
+"""The controller looks this long after a pod event (``SyncJobBatchPeriod``)."""
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+"""When containers ended, says the recorder's node: so only deletions make a new pod wait."""
+
+
+@dataclass
+class World:
+    pace: timedelta
+    manifest: dict[str, Any]
+    now: datetime = _START
+    status: dict[str, Any] = field(default_factory=dict)
+    pods: dict[str, Pod] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Our name of each pod to the recorder's: pod0, pod1 ... in order of creation."""
+    env: dict[str, list[str]] = field(default_factory=dict)
+    events: set[tuple[str, str, str]] = field(default_factory=set)
+    exists: bool = True
+    next_look: datetime | None = _START
+
+    def copy(self) -> World:
+        return replace(
+            self,
+            manifest=deepcopy(self.manifest),
+            pods=dict(self.pods),
+            aliases=dict(self.aliases),
+            env=dict(self.env),
+            events=set(self.events),
+        )
+
+    # -- the node and the user --
+
+    def act(self, action: list[Any]) -> None:
+        match action:
+            case ["suspend" | "resume" as verb]:
+                self._suspend(verb == "suspend")
+            case ["run", pod]:
+                self._change(pod, phase="Running", scheduled=True, ready=True)
+            case ["restart", pod, count]:
+                self._change(pod, restart_count=count)
+            case ["ok", pod]:
+                self._change(pod, phase="Succeeded", exit_code=0, ready=False, finished_at=_LONG_AGO)
+            case ["fail", pod, code]:
+                self._change(pod, phase="Failed", exit_code=code, ready=False, finished_at=_LONG_AGO)
+            case ["delete", pod]:
+                self._change(pod, deleting=True)
+            case ["gone"]:
+                self._finish_deletions()
+            case ["create"] | ["wait", _]:
+                pass
+            case _:
+                raise ValueError(f"unknown action {action}")
+
+    def _suspend(self, suspend: bool) -> None:
+        if self.exists and self.manifest["spec"].get("suspend", False) != suspend:
+            self.manifest["spec"]["suspend"] = suspend
+            self.next_look = self.now
+
+    def _change(self, alias: str, **changes: Any) -> None:
+        name = next(ours for ours, theirs in self.aliases.items() if theirs == alias)
+        if name in self.pods:
+            self.pods[name] = replace(self.pods[name], **changes)
+            self._sweep()
+            self._look_soon()
+
+    def _finish_deletions(self) -> None:
+        for name, pod in self.pods.items():
+            if pod.deleting and not pod.finished:
+                self.pods[name] = replace(pod, phase="Failed", exit_code=143, ready=False, finished_at=self.now)
+        self._sweep()
+        self._look_soon()
+
+    def _sweep(self) -> None:
+        """A pod that was asked to go goes once it has ended or if it was never bound, and when it has been counted."""
+        released = self.status.get("jupyter-mltrain/tracking", {}).get("released", [])
+        for name, pod in list(self.pods.items()):
+            if pod.deleting and (pod.finished or not pod.scheduled) and name in released:
+                del self.pods[name]
+
+    def _look_soon(self) -> None:
+        soon = self.now + BATCH
+        self.next_look = soon if self.next_look is None else min(self.next_look, soon)
+
+    # -- the controller --
+
+    def advance(self, until: datetime) -> Iterator[World]:
+        """Let time pass; yield the world as it was after each look of the controller."""
+        while self.exists and self.next_look is not None and self.next_look <= until:
+            self.now = max(self.now, self.next_look)
+            self._look()
+            yield self.copy()
+        self.now = until
+
+    def _look(self) -> None:
+        decision = reconcile(self.manifest, list(self.pods.values()), self.now, self.status)
+        changed = bool(decision.actions) or decision.status != self.status
+        self.status = decision.status
+        for action in decision.actions:
+            self._carry_out(action)
+        for event in decision.events:
+            self.events.add((event.type, event.reason, self._say(event.message)))
+        self._sweep()
+        due = decision.requeue_after
+        self.next_look = None if due is None else self.now + timedelta(seconds=due)
+        if changed:
+            self._look_soon()
+
+    def _carry_out(self, action: Any) -> None:
+        match action:
+            case CreatePod(name, _, index, manifest):
+                self.aliases[name] = f"pod{len(self.aliases)}"
+                self.env[name] = [variable["name"] for variable in manifest["spec"]["containers"][0].get("env", [])]
+                self.pods[name] = Pod(name, "", index, created_at=self.now)
+            case DeletePod(name):
+                self.pods[name] = replace(self.pods[name], deleting=True)
+            case DeleteJob():
+                self.exists, self.pods, self.status = False, {}, {}
+            case _:
+                raise ValueError(f"unexpected {action}")
+
+    # -- the recorder --
+
+    def _say(self, message: str) -> str:
+        for ours, theirs in self.aliases.items():
+            if message.endswith(f": {ours}"):
+                return message.removesuffix(ours) + theirs
+        return message
+
+    def seen(self) -> dict[str, Any]:
+        status = {key: value for key, value in published(self.status).items() if not key.endswith("Time")}
+        if "conditions" in status:
+            status["conditions"] = [
+                {key: value for key, value in condition.items() if not key.endswith("Time")}
+                for condition in status["conditions"]
+            ]
+        status["startTime"] = "startTime" in self.status
+        status["completionTime"] = "completionTime" in self.status
+        return {
+            "exists": self.exists,
+            "status": status,
+            "pods": {self.aliases[name]: self._pod_seen(pod) for name, pod in self.pods.items()},
+        }
+
+    def _pod_seen(self, pod: Pod) -> dict[str, Any]:
+        return {
+            "phase": pod.phase,
+            "deleting": pod.deleting,
+            "index": None if pod.index < 0 else str(pod.index),
+            "env": self.env[pod.name],
+        }
+
+
+def replay(name: str, record: dict[str, Any]) -> list[str]:
+    """Return what differs; empty if one way of the rules gives the recording, or its other outcome (``also``)."""
+    traces = [record["trace"], *([record["also"]] if "also" in record else [])]
+    outcomes = [_replay(name, record["manifest"], trace, record["events"]) for trace in traces]
+    return min(outcomes, key=len)
+
+
+def _replay(name: str, manifest: dict[str, Any], trace: list[dict[str, Any]], events: list[list[str]]) -> list[str]:
+    worlds = [World(timedelta(seconds=pace), deepcopy(manifest)) for pace in PACES]
+    for number, step in enumerate(trace):
+        following = [after for world in worlds for after in _step(world, step["action"])]
+        fitting = [world for world in following if _fits(world, step)]
+        if not fitting:
+            return [f"{name} step {number} {step['action']}: {line}" for line in _explain(following[0], step)]
+        worlds = list({repr(world): world for world in fitting}.values())
+    recorded = {tuple(event) for event in events}
+    if any(world.events == recorded for world in worlds):
+        return []
+    ours = worlds[0].events
+    return [f"{name} events: missing {sorted(recorded - ours)}, not recorded {sorted(ours - recorded)}"]
+
+
+def _step(world: World, action: list[Any]) -> Iterator[World]:
+    """Yield what the recorder may have seen after an action, what it ought to have seen first."""
+    start = world.copy()
+    start.act(action)
+    wait = timedelta(seconds=action[1] if action[0] == "wait" else 0)
+    states = [start.copy(), *start.advance(start.now + wait + world.pace)]
+    if len(states) > 1:
+        states.pop()
+    yield start
+    for late in reversed(states):
+        late.now = start.now
+        yield late
+
+
+def _fits(world: World, step: dict[str, Any]) -> bool:
+    return world.seen() == {key: step[key] for key in ("exists", "status", "pods")}
+
+
+def _explain(world: World, step: dict[str, Any]) -> Iterator[str]:
+    seen = world.seen()
+    for key in ("exists", "status", "pods"):
+        if seen[key] != step[key]:
+            yield f"{key} is {seen[key]}, recorded {step[key]}"

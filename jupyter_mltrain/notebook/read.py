@@ -199,7 +199,7 @@ def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
     """Return an nbformat 1-3 document as nbformat 4, without the random cell ids that the upgrade invents."""
     import nbformat
 
-    upgraded: dict[str, Any] = nbformat.reads(json.dumps(document), as_version=4)
+    upgraded: dict[str, Any] = nbformat.reads(json.dumps(document), as_version=4)  # type: ignore[no-untyped-call]
     for cell in upgraded["cells"]:
         cell.pop("id", None)
     return upgraded

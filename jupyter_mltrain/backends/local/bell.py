@@ -1,9 +1,9 @@
 """Bells: wake a process on this machine that waits for something to happen in a folder.
 
-A bell is a FIFO. Its owner sleeps in ``select`` on it; whoever has changed something rings it. Rings that come before the
-owner has woken up melt into one. A bell says *that* something changed, never *what*: the owner reads that from the
-database or from files, so a lost or surplus ring costs a look and nothing else. Unlike a socket, a FIFO has no limit on
-the length of its path and needs no port; unlike inotify it exists on every POSIX system.
+A bell is a FIFO. Its owner sleeps in ``select`` on it; whoever has changed something rings it. Rings that come before
+the owner has woken up melt into one. A bell says *that* something changed, never *what*: the owner reads that from the
+database or from files, so a surplus ring costs a look and nothing else. Unlike a socket, a FIFO has no limit on the
+length of its path and needs no port; unlike inotify it exists on every POSIX system.
 """
 
 from __future__ import annotations

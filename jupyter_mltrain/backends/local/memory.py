@@ -1,10 +1,168 @@
-"""What a replica may use of the machine: a memory limit for its process tree, and thread counts."""
+"""What a replica may use of the machine: memory for its whole process tree, and how many threads it starts.
+
+The memory limit is held by the kernel where this user may make a control group, else by the shim, which measures the
+tree (see ``shim.Memory``). With cgroup v1 a group is made below our own; with v2, where a group that has processes
+cannot have such children, below the nearest one that can, but never so that a limit set on us would be left behind.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_THREAD_COUNTS = (
+    "OMP_NUM_THREADS",  # OpenMP: scikit-learn, torch, oneDNN
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMEXPR_MAX_THREADS",
+    "NUMBA_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "LOKY_MAX_CPU_COUNT",  # joblib
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "PYTHON_CPU_COUNT",  # os.cpu_count() from Python 3.13 on
+)
 
 
-def thread_env(cpus: float, env: Mapping[str, str] = {}) -> dict[str, str]:
-    """Return the thread counts for ``cpus`` processors as environment variables, without those that ``env`` sets."""
-    raise NotImplementedError
+def thread_env(cpus: float, env: Mapping[str, str]) -> dict[str, str]:
+    """Return variables that keep libraries to ``cpus`` processors (rounded up), without those that ``env`` sets."""
+    count = str(max(1, math.ceil(cpus)))
+    return {name: count for name in _THREAD_COUNTS if name not in env}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A control group with a memory limit, in either version of the interface."""
+
+    folder: Path
+    version: int
+
+    def files(self) -> dict[str, str]:
+        """Return the files that the shim uses; ``control`` only exists in version 1, where it announces a shortage."""
+        if self.version == 2:
+            names = {"procs": "cgroup.procs", "events": "memory.events", "peak": "memory.peak"}
+        else:
+            names = {
+                "procs": "cgroup.procs",
+                "events": "memory.oom_control",
+                "peak": "memory.max_usage_in_bytes",
+                "control": "cgroup.event_control",
+            }
+        return {use: str(self.folder / name) for use, name in names.items()}
+
+    def limit(self, size: int) -> None:
+        """Set the limit in bytes, swap included. Raises ``OSError``."""
+        if self.version == 2:
+            (self.folder / "memory.max").write_text(str(size))
+            optional = {"memory.swap.max": "0", "memory.oom.group": "1"}
+        else:
+            (self.folder / "memory.limit_in_bytes").write_text(str(size))
+            optional = {"memory.memsw.limit_in_bytes": str(size)}
+        for name, value in optional.items():
+            with contextlib.suppress(OSError):  # a kernel without swap accounting, or before 4.19
+                (self.folder / name).write_text(value)
+
+    def members(self) -> list[int]:
+        """Return the processes in the group."""
+        try:
+            return [int(line) for line in (self.folder / "cgroup.procs").read_text().split()]
+        except OSError:
+            return []
+
+    def remove(self) -> None:
+        """Remove the group if nothing is in it. Idempotent."""
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """A mounted tree of control groups that accounts memory, and our own place in it."""
+
+    version: int
+    root: Path
+    own: Path
+
+    def parent(self) -> Path | None:
+        """Return the group below which we may make others, if there is one."""
+        if self.version == 1:
+            return self.own
+        folder = self.own
+        while "memory" not in _read(folder / "cgroup.subtree_control").split():
+            limits = {_read(folder / name) or "max" for name in ("memory.max", "memory.high")}
+            if folder == self.root or limits != {"max"}:
+                return None
+            folder = folder.parent
+        return folder
+
+
+def make_group(uid: str, limit: int) -> Group | None:
+    """Make a group for a run with a limit in bytes; ``None`` where this user or this kernel cannot."""
+    for hierarchy in hierarchies():
+        parent = hierarchy.parent()
+        if parent is None:
+            continue
+        group = Group(parent / _name(uid), hierarchy.version)
+        try:
+            group.folder.mkdir()
+            group.limit(limit)
+        except OSError:
+            group.remove()
+            continue
+        return group
+    return None
+
+
+def find_groups(uid: str) -> list[Group]:
+    """Find what groups there are of a run, whoever made them and wherever that was."""
+    return [Group(path, each.version) for each in hierarchies() for path in each.root.rglob(_name(uid))]
+
+
+def hierarchies() -> list[Hierarchy]:
+    """Return the mounted hierarchies that account memory; none where there are no control groups."""
+    return parse_hierarchies(
+        _read(Path("/proc/self/mountinfo")).splitlines(), _read(Path("/proc/self/cgroup")).splitlines()
+    )
+
+
+def parse_hierarchies(mounts: Iterable[str], groups: Iterable[str]) -> list[Hierarchy]:
+    """Read the lines of ``/proc/self/mountinfo`` (proc(5)) and ``/proc/self/cgroup`` (cgroups(7))."""
+    own = {}
+    for line in groups:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            own[2] = path
+        elif "memory" in controllers.split(","):
+            own[1] = path
+    found = []
+    for line in mounts:
+        left, _, right = line.partition(" - ")
+        mounted_path, mount_point = left.split()[3:5]
+        kind, _, options = right.split(" ", 2)
+        version = 2 if kind == "cgroup2" else 1 if kind == "cgroup" and "memory" in options.split(",") else 0
+        if version in own and _below(own[version], mounted_path):
+            root = Path(mount_point)
+            found.append(Hierarchy(version, root, root / Path(own[version]).relative_to(mounted_path)))
+    return found
+
+
+def _below(path: str, root: str) -> bool:
+    return ".." not in Path(path).parts and Path(path).is_relative_to(root)
+
+
+def _name(uid: str) -> str:
+    return f"mltrain-{uid}"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,11 +1,28 @@
-"""One run of one replica: start it, see what it does, stop it, whoever asks and whatever has died meanwhile."""
+"""One run of one replica: start it, see what it does, stop it, whoever asks and whatever has died meanwhile.
+
+The client's side of :mod:`.shim`. A run is a folder, and everything that is known of it is read from there, so any
+process of the user can look after a run that another one has launched.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ...errors import Conflict, InvalidInput, StorageError
+from ...model.labels import ENV_REPLICA_UID
+from . import memory, shim
+
+if TYPE_CHECKING:
+    import psutil
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +44,13 @@ class ReplicaSpec:
     memory_limit:
         Bytes for the whole process tree, or ``None``.
     cpus:
-        Processor numbers that it may use, or ``None`` for all.
+        Processor numbers that it may use, or ``None`` for all. Linux only.
     log_max_bytes, log_backups:
         A log segment ends at the first line boundary after this size; so many full segments are kept beside it.
     bells:
         Bells to ring when the replica has started and when it has ended. Followers of its log are rung on their own.
+    kernel_limit:
+        Whether a control group may hold the memory limit; ``False`` leaves it to the shim's own measuring.
     """
 
     uid: str
@@ -44,6 +63,7 @@ class ReplicaSpec:
     log_max_bytes: int = 10 * 2**20
     log_backups: int = 4
     bells: tuple[Path, ...] = ()
+    kernel_limit: bool = True
 
 
 class RunState(StrEnum):
@@ -64,7 +84,7 @@ class ExitRecord:
     signal: int | None
     reason: str  # Completed, Error, OOMKilled, StartError
     message: str
-    peak_memory: int | None  # bytes
+    peak_memory: int | None  # bytes; of the tree where a limit was set, else of its largest process
     cpu_seconds: float
     started_at: float
     finished_at: float
@@ -72,7 +92,7 @@ class ExitRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaRun:
-    """What is known of a run. ``pid`` is the command's process."""
+    """What is known of a run. ``pid`` is the command's process, and only worth something while it is running."""
 
     state: RunState
     pid: int | None = None
@@ -81,31 +101,235 @@ class ReplicaRun:
     exit: ExitRecord | None = None
 
 
+_BLOCKED: Final = (signal.SIGTERM, signal.SIGUSR1)
+_DEFAULT: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD)
+
+_shims: set[int] = set()
+"""Shims that this process has started and must take in at their end."""
+
+
+def log_folder(folder: Path) -> Path:
+    """Return where the log of the run in ``folder`` is."""
+    return folder / "log"
+
+
+def followers_folder(folder: Path) -> Path:
+    """Return where those who follow the pod of this run hang their bells: beside the run, for there may be a next one."""
+    return folder.parent / "followers"
+
+
 def launch(folder: Path, spec: ReplicaSpec) -> None:
-    """Start a run in ``folder`` (made if need be) and return at once. ``Conflict`` if one was launched there before."""
-    raise NotImplementedError
+    """Start a run in ``folder`` (made if need be) and return at once, without waiting for the command to start.
+
+    Raises
+    ------
+    InvalidInput
+        There is no command.
+    Conflict
+        A run was launched in this folder before.
+    StorageError
+        The folder cannot be written. Nothing was started, and it can be tried again.
+    """
+    if not spec.argv:
+        raise InvalidInput("The replica has no command to run.", hint="Give the container a command.")
+    try:
+        _launch(folder, spec)
+    except OSError as error:
+        raise StorageError(
+            f"The replica could not be launched in {folder}: {error.strerror}",
+            hint="Check that there is space left and that the data folder is writable.",
+            path=str(folder),
+        ) from error
+
+
+def _launch(folder: Path, spec: ReplicaSpec) -> None:
+    _take_in_shims()
+    log_folder(folder).mkdir(parents=True, exist_ok=True)
+    followers_folder(folder).mkdir(exist_ok=True)
+    control = folder / "control"
+    try:
+        os.mkfifo(control, 0o600)
+    except FileExistsError:
+        raise Conflict(f"A run was launched in {folder} before.", hint="Give each run a folder of its own.") from None
+    group = None
+    try:
+        fd = os.open(control, os.O_RDWR | os.O_NONBLOCK)
+        try:
+            if spec.memory_limit is not None and spec.kernel_limit:
+                group = memory.make_group(spec.uid, spec.memory_limit)
+            _write_spec(folder, spec, group)
+            _spawn(folder, spec.uid, fd)
+        finally:
+            os.close(fd)
+    except BaseException:
+        control.unlink()
+        if group:
+            group.remove()
+        raise
+
+
+def _write_spec(folder: Path, spec: ReplicaSpec, group: memory.Group | None) -> None:
+    content = {
+        "argv": list(spec.argv),
+        "env": {**spec.env, ENV_REPLICA_UID: spec.uid},
+        "cwd": str(spec.cwd),
+        "grace_seconds": spec.grace_seconds,
+        "memory_limit": spec.memory_limit,
+        "cgroup": group.files() if group else None,
+        "cpus": list(spec.cpus or ()),
+        "log": {
+            "folder": str(log_folder(folder)),
+            "followers": str(followers_folder(folder)),
+            "max_bytes": spec.log_max_bytes,
+            "backups": spec.log_backups,
+        },
+        "bells": [str(bell) for bell in spec.bells],
+    }
+    fd = os.open(folder / "spec.json", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with open(fd, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+
+
+def _spawn(folder: Path, uid: str, control: int) -> None:
+    """Start the shim with the control FIFO open, so that there is no moment at which it lives unnoticed."""
+    inherited = 3 if control != 3 else 4
+    pid = os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-I", "-S", shim.__file__, str(folder), str(inherited)],
+        {ENV_REPLICA_UID: uid},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 2, str(folder / "shim.err"), os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600),
+            (os.POSIX_SPAWN_DUP2, control, inherited),
+        ],
+        setsid=True,
+        setsigmask=_BLOCKED,  # the shim lets them in once it knows what to do with them
+        setsigdef=_DEFAULT,
+    )
+    _shims.add(pid)
 
 
 def inspect(folder: Path) -> ReplicaRun:
-    """Say where the run in ``folder`` is. Cheap: no process is listed."""
-    raise NotImplementedError
+    """Say where the run in ``folder`` is. Cheap: a few small files, no process is looked at."""
+    _take_in_shims()
+    # In this order: if the shim is gone before the records are read, they are final.
+    control = _open_control(folder)
+    if control is not None:
+        os.close(control)
+    ended, started = _read(folder / "exit.json"), _read(folder / "started.json")
+    if ended:
+        record = ExitRecord(**ended)
+        state = RunState.EXITED
+    else:
+        record = None
+        state = _unfinished_state(folder, alive=control is not None, started=bool(started))
+    return ReplicaRun(state, started.get("pid"), started.get("shim_pid"), started.get("started_at"), record)
+
+
+def _unfinished_state(folder: Path, *, alive: bool, started: bool) -> RunState:
+    if alive:
+        return RunState.RUNNING if started else RunState.LAUNCHING
+    return RunState.LOST if (folder / "control").exists() else RunState.ABSENT
 
 
 def end_fd(folder: Path) -> int | None:
-    """Return a descriptor that becomes readable when the run's shim has ended, ``None`` if it has. The caller closes it."""
-    raise NotImplementedError
+    """Return a descriptor that becomes readable when the run's shim has ended, ``None`` if it has by now.
+
+    For ``select``, ``poll`` and ``loop.add_reader`` on Linux: it is the writer's side of a FIFO whose reader is the shim,
+    so its end is an error condition. Nothing is to be read from it. The caller closes it.
+    """
+    return _open_control(folder)
 
 
 def stop(folder: Path) -> bool:
     """Ask the run to end: SIGTERM, grace, SIGKILL. Idempotent; ``False`` if there is nothing to stop."""
-    raise NotImplementedError
+    return _request(folder, b"t")
 
 
 def kill(folder: Path) -> bool:
     """End the run at once, without grace. Idempotent; ``False`` if there is nothing to kill."""
-    raise NotImplementedError
+    return _request(folder, b"k")
+
+
+def _request(folder: Path, request: bytes) -> bool:
+    fd = _open_control(folder)
+    if fd is None:
+        return False
+    try:
+        os.write(fd, request)
+    except BrokenPipeError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def _open_control(folder: Path) -> int | None:
+    """Open the control FIFO for writing; ``None`` when no shim has it open for reading."""
+    try:
+        return os.open(folder / "control", os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    return content
+
+
+def _take_in_shims() -> None:
+    """Let those of our children go that have ended, so that none stays behind as a zombie."""
+    for pid in list(_shims):
+        try:
+            ended, _ = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            ended = pid
+        if ended:
+            _shims.discard(pid)
 
 
 def reap_lost(uid: str) -> int:
-    """Kill every process that carries the uid, shim included; return how many there were once they are gone."""
-    raise NotImplementedError
+    """Kill every process of a run, its shim included, and return how many there were once they are all gone.
+
+    For a run whose shim was killed: the kernel takes the command down with the shim (Linux), but not what the command has
+    started. Found by the uid in their environment and, where there was one, by the run's control group.
+    """
+    import psutil
+
+    groups = memory.find_groups(uid)
+    seen: set[int] = set()
+    while processes := [*_marked(uid), *_members(groups)]:
+        seen.update(process.pid for process in processes)
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=1)
+    for group in groups:
+        group.remove()
+    return len(seen)
+
+
+def _marked(uid: str) -> list[psutil.Process]:
+    """Return the processes that carry the uid, but for this one."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter(["environ", "status"]):
+        environment = process.info["environ"] or {}
+        if environment.get(ENV_REPLICA_UID) == uid and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return [process for process in found if process.pid != os.getpid()]
+
+
+def _members(groups: list[memory.Group]) -> list[psutil.Process]:
+    import psutil
+
+    found = []
+    for pid in (pid for group in groups for pid in group.members()):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return found

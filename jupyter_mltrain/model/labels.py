@@ -40,6 +40,7 @@ ENV_OUTPUT_URI: Final = (
 ENV_CHANNELS: Final = "MLTRAIN_CHANNELS"  # JSON object: channel name -> URI or path
 ENV_JOB: Final = "MLTRAIN_JOB"  # metadata.name
 ENV_ROLE: Final = "MLTRAIN_ROLE"  # Chief, Worker ... as the manifest spells it
+ENV_STRATEGY: Final = "MLTRAIN_STRATEGY"  # TensorFlow distribution strategy that was asked for; absent: none was
 ENV_LEADER: Final = "MLTRAIN_LEADER"  # "1" in the one replica whose executed notebook and model are the job's
 
 ENV_PROGRAM_PATH: Final = "MLTRAIN_PROGRAM_PATH"  # os.pathsep-separated folders that hold programs by hash

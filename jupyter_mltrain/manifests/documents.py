@@ -1,0 +1,226 @@
+"""Manifests as text: YAML for people to read, YAML and JSON files to take in.
+
+Kubernetes reads YAML as JSON, with Go's rules for what is a number. Python's differ: to PyYAML ``1e3`` is text and
+``22:22`` a number, and a label such as ``12e34567`` written bare would reach the API server as a number. So both
+directions here follow Go (https://pkg.go.dev/sigs.k8s.io/yaml, and ``resolve.go`` of the go-yaml v2 beneath it).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Final, NoReturn
+
+import yaml
+
+from ..errors import ManifestError, NotFound
+from ..model.job import Manifest
+
+SUPPORTED: Final = {"TFJob": "kubeflow.org/v1", "PyTorchJob": "kubeflow.org/v1", "Job": "batch/v1"}
+"""The kinds that can be run, with their API versions."""
+
+# What a document may expand to through aliases. The API server takes at most 3 MiB.
+_MAX_NODES: Final = 100_000
+
+_TAG: Final = "tag:yaml.org,2002:"
+_JSON_TAGS: Final = {_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "merge")}
+_GO_INT: Final = r"[-+]?(0b[01][01_]*|0o?[0-7_]+|0x[0-9a-fA-F][0-9a-fA-F_]*|0|[1-9][0-9_]*)"
+_GO_FLOAT: Final = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+_NUMBERS: Final = ((_TAG + "int", re.compile(f"^({_GO_INT})$")), (_TAG + "float", re.compile(f"^({_GO_FLOAT})$")))
+_NUMBER_STARTS: Final = "-+.0123456789"
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes JSON's types only, each as Go would."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in entries if tag.removeprefix(_TAG) in ("bool", "null", "merge")]
+        + (list(_NUMBERS) if first in _NUMBER_STARTS else [])
+        for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        """Read a float as JSON has it: there is no infinity, and 2.0 is the integer 2."""
+        number = self.construct_yaml_float(node)
+        if not math.isfinite(number):
+            _refuse(node, f"{node.value} is not a number that JSON has")
+        return int(number) if number.is_integer() else number
+
+
+_Loader.add_constructor(_TAG + "float", _Loader.construct_number)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts into quotes what either Python or Go would take for something other than text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write equal parts out each time: no anchors."""
+        return True
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """Write several lines as a block."""
+        return self.represent_scalar(_TAG + "str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+_Dumper.add_implicit_resolver(_TAG + "bool", re.compile(r"^[yYnN]$"), list("yYnN"))
+for _tag, _pattern in _NUMBERS:
+    _Dumper.add_implicit_resolver(_tag, _pattern, list(_NUMBER_STARTS))
+
+
+def to_yaml(manifest: Manifest) -> str:
+    """Return a manifest as YAML for people: block style, the fields in the manifest's own order."""
+    return yaml.dump(manifest, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=math.inf)
+
+
+def read_manifests(source: Path | str) -> list[Manifest]:
+    """Read manifests from a file (a ``Path``) or from text (a ``str``): YAML with one or more documents, or JSON.
+
+    A ``List`` is unpacked.
+
+    Raises
+    ------
+    NotFound
+        There is no such file.
+    ManifestError
+        The text is not YAML or JSON, a key stands twice, an object is not of a kind that can be run, or there is
+        none. ``details`` has ``line`` and ``column``, counted from 1, where a place in the text is at fault.
+    """
+    origin = str(source) if isinstance(source, Path) else "The manifest"
+    text = _read(source) if isinstance(source, Path) else source
+    manifests = [item for document in _documents(text, origin) for item in _unpack(document, origin)]
+    if not manifests:
+        raise ManifestError(f"{origin} holds no object", hint=_supported())
+    return manifests
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise NotFound(f"{path}: there is no such file", path=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{path} is not text in UTF-8: {error.reason} at byte {error.start}") from None
+    except OSError as error:
+        raise ManifestError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _documents(text: str, origin: str) -> Iterable[Any]:
+    try:
+        if text.lstrip().startswith("{"):
+            return [json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)]
+    except json.JSONDecodeError:
+        pass  # a flow mapping is YAML, too, and the YAML parser points at what is wrong with either
+    try:
+        return list(_yaml_documents(text))
+    except yaml.MarkedYAMLError as error:
+        raise _marked(error, origin) from None
+    except yaml.YAMLError as error:
+        raise ManifestError(f"{origin} is not YAML: {error}") from None
+    except RecursionError:
+        raise ManifestError(f"{origin} is nested too deeply") from None
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
+        raise ManifestError(f"The key {twice!r} stands twice in one object", hint="Keep one of them.")
+    return fields
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ManifestError(f"{word} is not a number that JSON has")
+
+
+def _yaml_documents(text: str) -> Iterator[Any]:
+    loader = _Loader(text)
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            if node is not None and _count(node, {}) > _MAX_NODES:
+                _refuse(node, f"the document expands to more than {_MAX_NODES:,} values")
+            yield loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _count(node: yaml.Node, counts: dict[yaml.Node, int]) -> int:
+    """Return the number of values that a node expands to; refuse what JSON has not, and keys that stand twice."""
+    if node in counts:
+        return counts[node] or _refuse(node, "an alias stands within what it refers to")
+    if node.tag not in _JSON_TAGS:
+        _refuse(node, f"the tag {node.tag} has no place in a manifest")
+    counts[node] = 0
+    if isinstance(node, yaml.MappingNode):
+        _check_keys(node)
+        children = [value for _, value in node.value]
+    else:
+        children = node.value if isinstance(node, yaml.SequenceNode) else []
+    counts[node] = 1 + sum(_count(child, counts) for child in children)
+    return counts[node]
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    seen = set()
+    for key, _ in node.value:
+        if key.tag == _TAG + "merge":
+            continue
+        if key.tag != _TAG + "str":
+            _refuse(key, "a key must be text: put it into quotes")
+        if key.value in seen:
+            _refuse(key, f"the key {key.value!r} stands twice in one object")
+        seen.add(key.value)
+
+
+def _refuse(node: yaml.Node, problem: str) -> NoReturn:
+    raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+
+
+def _marked(error: yaml.MarkedYAMLError, origin: str) -> ManifestError:
+    mark = error.problem_mark or error.context_mark
+    problem = ", ".join(part for part in (error.context, error.problem) if part)
+    if mark is None:
+        return ManifestError(f"{origin} is not YAML: {problem}")
+    line, column = mark.line + 1, mark.column + 1
+    return ManifestError(
+        f"{origin}, line {line}, column {column}: {problem}",
+        hint="Look at the indentation and the colons there and in the line before.",
+        line=line,
+        column=column,
+    )
+
+
+def _unpack(document: Any, origin: str) -> Iterator[Manifest]:
+    if document is None:
+        return
+    if not isinstance(document, dict):
+        raise ManifestError(
+            f"{origin} is not a Kubernetes object but {type(document).__name__} {str(document)[:40]!r}",
+            hint="It must begin with apiVersion and kind.",
+        )
+    if document.get("kind") == "List" and isinstance(document.get("items"), list):
+        for item in document["items"]:
+            yield from _unpack(item, origin)
+        return
+    _check_kind(document, origin)
+    yield document
+
+
+def _check_kind(document: dict[str, Any], origin: str) -> None:
+    kind, version = document.get("kind"), document.get("apiVersion")
+    if not isinstance(kind, str) or kind not in SUPPORTED:
+        raise ManifestError(f"{origin}: an object of kind {kind!r} cannot be run", hint=_supported(), kind=kind)
+    if version != SUPPORTED[kind]:
+        raise ManifestError(
+            f"{origin}: a {kind} of apiVersion {version!r} cannot be run; it must be {SUPPORTED[kind]!r}",
+            hint=_supported(),
+            kind=kind,
+        )
+
+
+def _supported() -> str:
+    return "These can be run: " + ", ".join(f"{kind} ({version})" for kind, version in SUPPORTED.items()) + "."

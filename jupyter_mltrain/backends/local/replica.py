@@ -114,7 +114,7 @@ def log_folder(folder: Path) -> Path:
 
 
 def followers_folder(folder: Path) -> Path:
-    """Return where those who follow the pod of this run hang their bells: beside the run, for there may be a next one."""
+    """Return where those who follow the pod hang their bells: beside the run, for there may be a next one."""
     return folder.parent / "followers"
 
 
@@ -185,9 +185,9 @@ def _write_spec(folder: Path, spec: ReplicaSpec, group: memory.Group | None) -> 
         },
         "bells": [str(bell) for bell in spec.bells],
     }
-    fd = os.open(folder / "spec.json", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with open(fd, "w", encoding="utf-8") as file:
-        json.dump(content, file)
+    path = folder / "spec.json"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def _spawn(folder: Path, uid: str, control: int) -> None:
@@ -236,8 +236,8 @@ def _unfinished_state(folder: Path, *, alive: bool, started: bool) -> RunState:
 def end_fd(folder: Path) -> int | None:
     """Return a descriptor that becomes readable when the run's shim has ended, ``None`` if it has by now.
 
-    For ``select``, ``poll`` and ``loop.add_reader`` on Linux: it is the writer's side of a FIFO whose reader is the shim,
-    so its end is an error condition. Nothing is to be read from it. The caller closes it.
+    For ``select``, ``poll`` and ``loop.add_reader`` on Linux: it is the writer's side of a FIFO whose reader is the
+    shim, so its end is an error condition. Nothing is to be read from it. The caller closes it.
     """
     return _open_control(folder)
 
@@ -253,7 +253,7 @@ def kill(folder: Path) -> bool:
 
 
 def _request(folder: Path, request: bytes) -> bool:
-    fd = _open_control(folder)
+    fd = None if (folder / "exit.json").exists() else _open_control(folder)
     if fd is None:
         return False
     try:
@@ -295,8 +295,8 @@ def _take_in_shims() -> None:
 def reap_lost(uid: str) -> int:
     """Kill every process of a run, its shim included, and return how many there were once they are all gone.
 
-    For a run whose shim was killed: the kernel takes the command down with the shim (Linux), but not what the command has
-    started. Found by the uid in their environment and, where there was one, by the run's control group.
+    For a run whose shim was killed: the kernel takes the command down with the shim (Linux), but not what the command
+    has started. Found by the uid in their environment and, where there was one, by the run's control group.
     """
     import psutil
 

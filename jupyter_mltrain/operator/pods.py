@@ -9,6 +9,9 @@ from ..model.labels import JOB_ROLE, REPLICA_INDEX, REPLICA_TYPE
 from .spec import JobSpec, main_container
 from .types import Manifest
 
+_RESTART_POLICIES = ("Always", "OnFailure", "Never")
+_LABEL_LENGTH = 63
+
 
 def replica_name(job: str, role: str, index: int) -> str:
     """Return the name that the pod and the service of a replica share."""
@@ -50,6 +53,30 @@ def service(job: JobSpec, role: str, index: int) -> Manifest:
             "ports": [{"name": name, "port": port} for name, port in ports.items()],
         },
     }
+
+
+def pod_refusal(manifest: Manifest) -> str:
+    """Return why the API server would not take a pod of an accepted job, or ``""``.
+
+    The job's schema lets any restart policy pass, so that this comes out only when a pod is made.
+    """
+    name, policy = manifest["metadata"]["name"], manifest["spec"]["restartPolicy"]
+    if policy in _RESTART_POLICIES:
+        return ""
+    supported = ", ".join(f'"{known}"' for known in _RESTART_POLICIES)
+    return f'Pod "{name}" is invalid: spec.restartPolicy: Unsupported value: "{policy}": supported values: {supported}'
+
+
+def service_refusal(manifest: Manifest) -> str:
+    """Return why the API server would not take the service of an accepted job, or ``""``.
+
+    A job's name may have 63 characters, but then there is no room for role and index.
+    """
+    name = manifest["metadata"]["name"]
+    if len(name) <= _LABEL_LENGTH:
+        return ""
+    problem = f'Invalid value: "{name}": must be no more than {_LABEL_LENGTH} characters'
+    return f'Service "{name}" is invalid: metadata.name: {problem}'
 
 
 def _labels(job: JobSpec, role: str, index: int) -> dict[str, str]:

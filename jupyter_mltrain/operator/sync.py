@@ -10,7 +10,7 @@ from typing import Any
 
 from ..model.job import timestamp
 from . import conditions as cond
-from .pods import replica_name
+from .pods import pod_refusal, replica_name, service_refusal
 from .spec import JobSpec
 from .types import Action, CreatePod, CreateService, DeletePod, DeleteService, Manifest, OperatorEvent, Pod, Status
 
@@ -90,6 +90,7 @@ class Sync:
     def create_pod(self, role: str, index: int, manifest: Manifest) -> None:
         """Make the pod of a replica."""
         name = replica_name(self.job.name, role, index)
+        self._give_up_if_refused("FailedCreatePod", pod_refusal(manifest))
         self.actions.append(CreatePod(name, role, index, manifest))
         self.record("Normal", "SuccessfulCreatePod", f"Created pod: {name}")
 
@@ -101,8 +102,14 @@ class Sync:
 
     def create_service(self, name: str, manifest: Manifest) -> None:
         """Make a service."""
+        self._give_up_if_refused("FailedCreateService", service_refusal(manifest))
         self.actions.append(CreateService(name, manifest))
         self.record("Normal", "SuccessfulCreateService", f"Created service: {name}")
+
+    def _give_up_if_refused(self, reason: str, refusal: str) -> None:
+        if refusal:
+            self.record("Warning", reason, f"Error creating: {refusal}")
+            raise Aborted
 
     def delete_service(self, name: str) -> None:
         """Remove a service, if it is there."""

@@ -74,8 +74,10 @@ def tf_config(job: JobSpec, role: str, index: int) -> str:
 
 
 def _addresses(job: JobSpec, role: str) -> list[str]:
-    port = job.port_of(role)
-    hosts = (replica_name(job.name, role, index) for index in range(job.roles[role].replicas))
+    port, replicas = job.port_of(role), job.roles[role].replicas
+    if replicas < 0:
+        raise Aborted  # the operator panics
+    hosts = (replica_name(job.name, role, index) for index in range(replicas))
     return [f"{host}.{job.namespace}.svc:{port}" for host in hosts]
 
 

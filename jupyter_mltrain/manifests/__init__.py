@@ -8,6 +8,7 @@ from typing import Any, Final
 from ..errors import InvalidInput
 from ..model.job import Manifest
 from ..model.spec import Framework, TrainingSpec, longest_pod_name
+from .again import manifest_again, parameters_of, pod_templates
 from .documents import read_manifests, to_yaml
 from .job import job
 from .names import job_name, notebook_stem
@@ -15,7 +16,16 @@ from .pytorchjob import pytorchjob
 from .run import Run
 from .tfjob import tfjob
 
-__all__ = ["UNBUILT_IMAGE", "build", "job_name", "read_manifests", "to_yaml"]
+__all__ = [
+    "UNBUILT_IMAGE",
+    "build",
+    "job_name",
+    "manifest_again",
+    "parameters_of",
+    "pod_templates",
+    "read_manifests",
+    "to_yaml",
+]
 
 UNBUILT_IMAGE: Final = "jupyter-mltrain.invalid/notebook:unbuilt"
 """Stands for an image that nobody has built. No registry can ever have the name (RFC 2606, section 2)."""

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import yaml
 
@@ -36,12 +36,6 @@ _NUMBER_STARTS: Final = "-+.0123456789"
 class _Loader(yaml.SafeLoader):
     """Takes JSON's types only, each as Go would."""
 
-    yaml_implicit_resolvers: ClassVar = {
-        first: [(tag, pattern) for tag, pattern in entries if tag.removeprefix(_TAG) in ("bool", "null", "merge")]
-        + (list(_NUMBERS) if first in _NUMBER_STARTS else [])
-        for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
     def construct_number(self, node: yaml.ScalarNode) -> int | float:
         """Read a float as JSON has it: there is no infinity, and 2.0 is the integer 2."""
         number = self.construct_yaml_float(node)
@@ -50,6 +44,11 @@ class _Loader(yaml.SafeLoader):
         return int(number) if number.is_integer() else number
 
 
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in entries if tag.removeprefix(_TAG) in ("bool", "null", "merge")]
+    + (list(_NUMBERS) if first in _NUMBER_STARTS else [])
+    for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 _Loader.add_constructor(_TAG + "float", _Loader.construct_number)
 
 

@@ -49,7 +49,7 @@ def _plain(spec: TrainingSpec, run: Run, role: RoleName) -> Iterator[tuple[str, 
     if "HOME" not in spec.env:
         yield "HOME", HOME
     yield labels.ENV_PROGRAM, run.program
-    yield labels.ENV_PARAMETERS, _parameters(run.parameters)
+    yield labels.ENV_PARAMETERS, parameters_json(run.parameters)
     if spec.output_uri is not None:
         yield labels.ENV_OUTPUT_URI, spec.output_uri
     if spec.channels:
@@ -62,7 +62,8 @@ def _plain(spec: TrainingSpec, run: Run, role: RoleName) -> Iterator[tuple[str, 
         yield labels.ENV_STRATEGY, spec.strategy
 
 
-def _parameters(values: Mapping[str, Any]) -> str:
+def parameters_json(values: Mapping[str, Any]) -> str:
+    """Return the value of ``MLTRAIN_PARAMETERS``. Raises ``ParameterError``."""
     try:
         text = _json(values)
     except (TypeError, ValueError) as error:
@@ -88,7 +89,10 @@ def _json(value: Mapping[str, Any]) -> str:
 
 
 def _index(spec: TrainingSpec, role: RoleName) -> Iterator[EnvVar]:
-    """Where a label is all that tells a replica its index: the workers of a PyTorchJob without Master. A Job's know it."""
+    """Yield the index where there are several; a PyTorchJob without Master tells it nowhere but in a label.
+
+    The replicas of a Job have ``JOB_COMPLETION_INDEX``.
+    """
     if spec.framework is not Framework.NONE and spec.roles[role].replicas > 1:
         path = f"metadata.labels['{labels.REPLICA_INDEX}']"
         yield {"name": labels.ENV_INDEX, "valueFrom": {"fieldRef": {"fieldPath": path}}}

@@ -152,6 +152,13 @@ class JobStatus:
         """Whether the job has ended."""
         return self.phase.finished
 
+    @property
+    def leader(self) -> ReplicaState | None:
+        """The replica whose executed notebook and model are the job's: Chief or Master, else the first Worker."""
+        ranks = {"chief": 0, "master": 0, "worker": 1, "": 1}
+        candidates = [replica for replica in self.replicas if replica.index <= 0 and replica.role.lower() in ranks]
+        return min(candidates, key=lambda replica: (ranks[replica.role.lower()], -replica.generation), default=None)
+
     def to_kubernetes(self) -> dict[str, Any]:
         """Return the whole object as ``kubectl get -o json`` would: the manifest with its status."""
         return {**self.manifest, "status": self.status}

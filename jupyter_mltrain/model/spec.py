@@ -46,8 +46,9 @@ RESTART_POLICIES: dict[Framework, tuple[RestartPolicy, ...]] = {
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and .../labels/
 _DNS_1035 = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 _DNS_1123 = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-_DNS_1123_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-_LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+_SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_DNS_1123_SUBDOMAIN = rf"^{_SUBDOMAIN}$"
+_LABEL_KEY = rf"^({_SUBDOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
 _LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 _ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 

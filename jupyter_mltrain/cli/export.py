@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 
 @click.command("export")
 @click.argument("notebook", type=click.Path(path_type=Path))
-@click.option("--script", "what", flag_value="script", default=True, help="A .py that runs under plain python [default].")
+@click.option(
+    "--script", "what", flag_value="script", default=True, help="A .py that runs under plain python [default]."
+)
 @click.option("--manifest", "what", flag_value="manifest", help="The TFJob, PyTorchJob or Job as YAML.")
 @click.option("--program", "what", flag_value="program", help="The frozen program, as a folder.")
-@click.option("-o", "--to", "target", type=click.Path(path_type=Path), help="File (script, manifest) or folder (program).")
+@click.option(
+    "-o", "--to", "target", type=click.Path(path_type=Path), help="File (script, manifest) or folder (program)."
+)
 @training_options
 @json_option
 @backend_option
-def export_command(
-    notebook: Path, what: str, target: Path | None, as_json: bool, backend: str, **options: Any
-) -> int:
+def export_command(notebook: Path, what: str, target: Path | None, as_json: bool, backend: str, **options: Any) -> int:
     """Write NOTEBOOK as script, manifest or program, on standard output where no target is named."""
     from .submit import request_from_options
 

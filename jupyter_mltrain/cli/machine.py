@@ -48,7 +48,9 @@ def samples_command(name: str | None, to: Path | None, as_json: bool) -> None:
     if as_json:
         print_json([sample.to_dict() for sample in samples])
         return
-    click.echo(columns(["NAME", "FRAMEWORK", "NEEDS", "TITLE"], [[s.name, s.framework, s.extra, s.title] for s in samples]))
+    click.echo(
+        columns(["NAME", "FRAMEWORK", "NEEDS", "TITLE"], [[s.name, s.framework, s.extra, s.title] for s in samples])
+    )
 
 
 @click.command("recover")

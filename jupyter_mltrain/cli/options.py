@@ -21,7 +21,9 @@ _OPTIONS = [
     click.option(
         "--framework", type=click.Choice(["auto", "tensorflow", "pytorch", "none"]), default="auto", show_default=True
     ),
-    click.option("--workers", type=click.IntRange(0, 1000), help="Worker replicas [default: 1; 0 beside a PyTorch master]."),
+    click.option(
+        "--workers", type=click.IntRange(0, 1000), help="Worker replicas [default: 1; 0 beside a PyTorch master]."
+    ),
     click.option("--ps", type=click.IntRange(1, 1000), help="Parameter servers (TensorFlow)."),
     click.option("--chief", is_flag=True, help="A chief of its own (TensorFlow); otherwise worker 0 is chief."),
     click.option("--evaluator", is_flag=True, help="An evaluator (TensorFlow)."),
@@ -37,7 +39,9 @@ _OPTIONS = [
     click.option("--strategy", help="Distribution strategy the notebook uses, for the checks."),
     click.option("--success-policy", type=click.Choice(["", "AllWorkers"]), help="When a TFJob without chief is done."),
     click.option("--env", "env", multiple=True, metavar="NAME=VALUE", help="An environment variable. Repeatable."),
-    click.option("--secret", "secrets", multiple=True, metavar="NAME=SECRET:KEY", help="One from a secret. Repeatable."),
+    click.option(
+        "--secret", "secrets", multiple=True, metavar="NAME=SECRET:KEY", help="One from a secret. Repeatable."
+    ),
     click.option(
         "--volume", "volumes", multiple=True, metavar="CLAIM:PATH", help="Mount a claim, or host:/dir:PATH. Repeatable."
     ),
@@ -47,9 +51,13 @@ _OPTIONS = [
     click.option("--image", help="Container image."),
     click.option("--output", metavar="DIR", help="Folder for the executed notebook and the model."),
     click.option("--include", multiple=True, metavar="GLOB", help="Ship data files beside the notebook. Repeatable."),
-    click.option("--root", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Nothing outside is read."),
+    click.option(
+        "--root", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Nothing outside is read."
+    ),
     click.option("--python", metavar="PATH", help="Interpreter whose packages count [default: the kernel's]."),
-    click.option("--spec", "spec_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Spec as YAML."),
+    click.option(
+        "--spec", "spec_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Spec as YAML."
+    ),
 ]
 
 
@@ -77,7 +85,9 @@ def spec_from_options(options: dict[str, Any]) -> dict[str, Any]:
         spec["output_uri"] = options["output"] if "://" in options["output"] else str(Path(options["output"]).resolve())
     _merge(spec, "run_policy", _run_policy(options))
     _merge(spec, "env", dict(_pair(text, "--env") for text in options["env"]))
-    _merge(spec, "secrets", {name: _secret(ref) for name, ref in (_pair(text, "--secret") for text in options["secrets"])})
+    _merge(
+        spec, "secrets", {name: _secret(ref) for name, ref in (_pair(text, "--secret") for text in options["secrets"])}
+    )
     _merge(spec, "channels", {n: _absolute(p) for n, p in (_pair(text, "--channel") for text in options["channels"])})
     if options["volumes"]:
         spec["volumes"] = [*spec.get("volumes", []), *(_volume(text) for text in options["volumes"])]
@@ -106,7 +116,9 @@ def parse_gpu(text: str) -> dict[str, Any]:
     """Read ``NVIDIA-H200:2``, ``NVIDIA-H200`` or ``2``."""
     match = re.fullmatch(r"(?:(?P<product>[A-Za-z][\w.+-]*)(?::(?P<count>\d+))?|(?P<only>\d+))", text)
     if match is None:
-        raise InvalidInput(f"--gpu {text!r} is neither COUNT nor PRODUCT:COUNT", hint="For example: --gpu NVIDIA-H200:1")
+        raise InvalidInput(
+            f"--gpu {text!r} is neither COUNT nor PRODUCT:COUNT", hint="For example: --gpu NVIDIA-H200:1"
+        )
     return {"product": match["product"], "count": int(match["only"] or match["count"] or 1)}
 
 

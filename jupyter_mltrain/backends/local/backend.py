@@ -1,0 +1,288 @@
+"""The local backend: what :class:`~jupyter_mltrain.backends.base.Backend` promises, on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sqlite3
+import sys
+import time
+from collections.abc import AsyncIterator
+from copy import deepcopy
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from ...errors import Conflict, InvalidInput, NotFound
+from ...model.findings import Finding
+from ...model.job import Event, JobRef, JobStatus, Manifest, timestamp
+from ...model.labels import ANNOTATION_CANCELLED
+from ..base import Backend, Capabilities, Change, Cursor, Inventory, LogChunk
+from . import environment, logs, scheduler, tables
+from .controller import annotate, reconcile, set_suspended
+from .records import Job
+from .runspec import pod_folder
+from .shim import ring
+from .store import Store, put_setting
+from .upkeep import tend_and_start
+from .view import BACKEND, job_ref, job_status, job_statuses
+from .watch import watch
+
+_JOB_ID: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,62}")
+_KINDS: Final = ("TFJob", "PyTorchJob", "Job")
+
+
+def default_home() -> Path:
+    """Return the data folder: ``$MLTRAIN_HOME``, else the user's."""
+    import platformdirs
+
+    named = os.environ.get("MLTRAIN_HOME")
+    return Path(named).expanduser().absolute() if named else Path(platformdirs.user_data_dir("jupyter-mltrain"))
+
+
+class LocalBackend(Backend):
+    """Runs jobs as processes of this user.
+
+    Parameters
+    ----------
+    home:
+        Data folder; ``None``: ``$MLTRAIN_HOME``, else the user's data folder.
+    slots:
+        How many jobs may run at once, for all who use the folder from now on; ``None``: ``$MLTRAIN_SLOTS``, else as it
+        was set before, at first 2.
+
+    Raises
+    ------
+    StorageError
+        The data folder cannot be used.
+    """
+
+    name = BACKEND
+
+    def __init__(self, home: Path | None = None, slots: int | None = None) -> None:
+        self.home = default_home() if home is None else home.absolute()
+        self.store = Store(self.home)
+        wanted = os.environ.get("MLTRAIN_SLOTS") if slots is None else slots
+        if wanted is not None:
+            self._set_slots(wanted)
+
+    def _set_slots(self, wanted: int | str) -> None:
+        if not str(wanted).isdecimal() or int(wanted) < 1:
+            raise InvalidInput(f"The number of slots must be a whole number from 1 on, not {wanted!r}", field="slots")
+        with self.store.write() as connection:
+            put_setting(connection, "slots", int(wanted))
+
+    async def close(self) -> None:
+        """Close the database. Jobs go on."""
+        self.store.close()
+
+    def capabilities(self) -> Capabilities:
+        """Say what this backend can do."""
+        return Capabilities(kinds=_KINDS)
+
+    async def preflight(self, manifest: Manifest) -> list[Finding]:
+        """Check a manifest against this machine without any effect."""
+        raise NotImplementedError
+
+    # Submit
+
+    async def submit(self, manifest: Manifest, *, job_id: str) -> JobRef:
+        """Create the job and start it if it is its turn. Idempotent on ``job_id``."""
+        return await asyncio.to_thread(self._submit, manifest, job_id)
+
+    def _submit(self, manifest: Manifest, job_id: str) -> JobRef:
+        job = self._new_job(manifest, job_id)
+        with self.store.write() as connection:
+            known = tables.find_job(connection, job_id)
+            if known is not None:
+                return self._same(known)
+            if tables.find_named(connection, job.kind, job.namespace, job.name):
+                raise Conflict(
+                    f"A {job.kind} {job.name!r} exists in namespace {job.namespace!r}",
+                    hint="Choose another name, or delete that job first.",
+                    field="metadata.name",
+                )
+            if not job.suspended:
+                scheduler.enqueue(connection, job)
+            tables.insert_job(connection, job)
+            if job.suspended:
+                reconcile(connection, job, [], job.created)
+        (self.store.job_folder(job_id) / "outputs").mkdir(parents=True, exist_ok=True)
+        tend_and_start(self.store)
+        return job_ref(job)
+
+    def _new_job(self, manifest: Manifest, job_id: str) -> Job:
+        if not _JOB_ID.fullmatch(job_id):
+            raise InvalidInput(f"{job_id!r} cannot be the id of a job: letters, digits, - _ .", field="job_id")
+        manifest = deepcopy(manifest)
+        metadata = manifest["metadata"]
+        metadata.setdefault("namespace", "default")
+        now = time.time()
+        context = {"environment": environment.inherited(os.environ), "interpreter": sys.executable}
+        return Job(
+            id=job_id,
+            kind=manifest["kind"],
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            manifest=manifest,
+            created=now,
+            clock=now,
+            context=context,
+        )
+
+    def _same(self, known: Job) -> JobRef:
+        if known.deleted:
+            raise Conflict(f"Job {known.id} was deleted and is still ending", hint="Use a new id.")
+        return job_ref(known)
+
+    # Look
+
+    async def status(self, ref: JobRef) -> JobStatus:
+        """Read the job as it is now. Raises ``NotFound``."""
+        return await asyncio.to_thread(self._status, ref)
+
+    def _status(self, ref: JobRef) -> JobStatus:
+        with self.store.read() as connection:
+            return job_status(connection, self.home, self._find(connection, ref))
+
+    def _find(self, connection: sqlite3.Connection, ref: JobRef) -> Job:
+        job = tables.find_job(connection, ref.id)
+        if job is None or job.deleted:
+            raise NotFound(f"There is no job {ref.name or ref.id} on this machine", job=ref.id)
+        return job
+
+    async def find(self, text: str) -> list[JobRef]:
+        """Find jobs by id, beginning of an id, name, or ``namespace/name``: exact matches win, then unfinished jobs."""
+        return await asyncio.to_thread(self._named, text)
+
+    def _named(self, text: str) -> list[JobRef]:
+        namespace, _, name = text.rpartition("/")
+        with self.store.read() as connection:
+            for condition, *arguments in (
+                ("id = ?", text),
+                ("name = ? AND (namespace = ? OR ? = '')", name, namespace, namespace),
+                ("substr(id, 1, length(?)) = ?", text, text),
+            ):
+                found = tables.select_jobs(connection, f"{condition} AND deleted = 0 ORDER BY created DESC", *arguments)
+                if found:
+                    return [job_ref(job) for job in found if not job.finished] or [job_ref(job) for job in found]
+        return []
+
+    async def prune(self, budget: int) -> list[JobRef]:
+        """Delete the oldest finished runs until what runs left behind takes at most ``budget`` bytes."""
+        raise NotImplementedError
+
+    async def jobs(self) -> list[JobStatus]:
+        """Read all jobs, newest first."""
+        return await asyncio.to_thread(self._jobs)
+
+    def _jobs(self) -> list[JobStatus]:
+        tend_and_start(self.store)
+        with self.store.read() as connection:
+            found = tables.select_jobs(connection, "deleted = 0 ORDER BY created DESC, rowid DESC")
+            return job_statuses(connection, self.home, found)
+
+    def watch(self, *, after: Cursor | None = None) -> AsyncIterator[Change]:
+        """Follow all jobs, whoever changes them."""
+        return watch(self.store, after)
+
+    async def events(self, ref: JobRef) -> list[Event]:
+        """Read the job's events, oldest first."""
+        return await asyncio.to_thread(self._events, ref)
+
+    def _events(self, ref: JobRef) -> list[Event]:
+        with self.store.read() as connection:
+            return tables.events_of(connection, self._find(connection, ref).id)
+
+    def logs(
+        self, ref: JobRef, replica: str, *, after: Cursor | None = None, follow: bool = False
+    ) -> AsyncIterator[LogChunk]:
+        """Read a replica's log over all its runs. Raises ``NotFound``."""
+        with self.store.read() as connection:
+            job = self._find(connection, ref)
+            if tables.last_pod(connection, job.id, replica) is None:
+                raise NotFound(f"Job {job.name} has no replica {replica!r}", replica=replica)
+        folder = pod_folder(self.store.job_folder(job.id), replica)
+        return logs.read(folder, after=after, follow=follow, finished=lambda: self._replica_done(job.id, replica))
+
+    def _replica_done(self, job_id: str, replica: str) -> bool:
+        with self.store.read() as connection:
+            job = tables.find_job(connection, job_id)
+            pod = tables.last_pod(connection, job_id, replica)
+        return job is None or pod is None or (job.state == "idle") or not pod.alive
+
+    # Change
+
+    async def suspend(self, ref: JobRef) -> None:
+        """Set ``suspend``; the replicas are stopped by the operator's rules, slot and devices become free."""
+        await asyncio.to_thread(self._suspend, ref, cancel=False)
+
+    async def cancel(self, ref: JobRef) -> None:
+        """Suspend the job for good. A job that has ended stays as it is."""
+        await asyncio.to_thread(self._suspend, ref, cancel=True)
+
+    def _suspend(self, ref: JobRef, *, cancel: bool) -> None:
+        with self.store.write() as connection:
+            job = self._find(connection, ref)
+            if job.finished or (job.suspended and not cancel):
+                return
+            now = max(time.time(), job.clock)
+            set_suspended(job, True)
+            if cancel and ANNOTATION_CANCELLED not in (job.manifest["metadata"].get("annotations") or {}):
+                annotate(job, ANNOTATION_CANCELLED, timestamp(datetime.fromtimestamp(now, UTC)))
+            if job.state == "queued":
+                job.state, job.turn = "idle", None
+            if job.state == "idle":
+                reconcile(connection, job, tables.pods_of(connection, job.id), now)
+            tables.save_job(connection, job)
+        self._wake(job)
+
+    async def resume(self, ref: JobRef) -> None:
+        """Unset ``suspend``; the job queues again. Raises ``Conflict`` if it was cancelled."""
+        await asyncio.to_thread(self._resume, ref)
+
+    def _resume(self, ref: JobRef) -> None:
+        with self.store.write() as connection:
+            job = self._find(connection, ref)
+            if ANNOTATION_CANCELLED in (job.manifest["metadata"].get("annotations") or {}):
+                raise Conflict(f"Job {job.name} was cancelled, for good", hint="Submit it again.")
+            if job.finished or not job.suspended:
+                return
+            set_suspended(job, False)
+            if job.state == "idle":
+                scheduler.enqueue(connection, job)
+            tables.save_job(connection, job)
+        self._wake(job)
+
+    async def delete(self, ref: JobRef) -> None:
+        """Forget the job at once; what runs of it is stopped, then its folder goes. Idempotent."""
+        await asyncio.to_thread(self._delete, ref)
+
+    def _delete(self, ref: JobRef) -> None:
+        with self.store.write() as connection:
+            job = tables.find_job(connection, ref.id)
+            if job is None or job.deleted:
+                return
+            tables.mark_deleted(connection, job)
+        self._wake(job)
+
+    def _wake(self, job: Job) -> None:
+        ring(str(self.store.job_folder(job.id) / "bell"))
+        tend_and_start(self.store)
+
+    # The machine
+
+    async def devices(self) -> Inventory:
+        """Say what accelerators, processors, memory and slots there are."""
+        raise NotImplementedError
+
+    async def recover(self) -> list[JobRef]:
+        """Adopt what runs, finish what ended. Any other method does as much when it happens to notice."""
+        return await asyncio.to_thread(self._recover)
+
+    def _recover(self) -> list[JobRef]:
+        started = tend_and_start(self.store)
+        with self.store.read() as connection:
+            jobs = [tables.find_job(connection, job) for job in started]
+        return [job_ref(job) for job in jobs if job is not None]

@@ -1,0 +1,62 @@
+"""Whose turn it is: N jobs on M slots, first in, first out, all replicas of a job or none.
+
+A job takes one slot and all GPUs that its replicas ask for, or nothing. A job whose GPUs are taken waits without a
+slot: those behind it that need none of these GPUs may pass, those that do must not, so it cannot starve. A job that
+asks for more than the machine has holds up nobody.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from . import tables
+from .records import Job
+from .store import count_up, setting
+
+DEFAULT_SLOTS: Final = 2
+
+
+def slots(connection: sqlite3.Connection) -> int:
+    """Return how many jobs may run at once."""
+    count: int = setting(connection, "slots", DEFAULT_SLOTS)
+    return count
+
+
+def slots_used(connection: sqlite3.Connection) -> int:
+    """Return how many jobs have a slot now."""
+    count: int = connection.execute("SELECT count(*) FROM jobs WHERE state = 'active'").fetchone()[0]
+    return count
+
+
+def why_it_waits(connection: sqlite3.Connection) -> str:
+    """Say why a job whose turn has not come waits, where nothing particular is noted for it."""
+    used, there = slots_used(connection), slots(connection)
+    return f"Waits for a slot: {used} of {there} are in use." if used >= there else "Its turn is next."
+
+
+def enqueue(connection: sqlite3.Connection, job: Job) -> None:
+    """Put a job at the end of the queue; the caller saves it."""
+    job.state, job.turn = "queued", count_up(connection, "turn")
+
+
+def somebody_can_start(connection: sqlite3.Connection) -> bool:
+    """Return whether :func:`dispatch` may have something to do."""
+    waiting = connection.execute("SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued')").fetchone()[0]
+    return bool(waiting) and slots_used(connection) < slots(connection)
+
+
+def dispatch(connection: sqlite3.Connection) -> None:
+    """Give free slots to the jobs whose turn it is. Called in one transaction, so a job gets its turn once."""
+    free = slots(connection) - slots_used(connection)
+    turn = 0
+    while free > 0 and (job := _next_waiting(connection, turn)):
+        turn = job.turn or 0
+        job.state, job.turn, job.message = "active", None, ""
+        tables.save_job(connection, job)
+        free -= 1
+
+
+def _next_waiting(connection: sqlite3.Connection, turn: int) -> Job | None:
+    found = tables.select_jobs(connection, "state = 'queued' AND turn > ? ORDER BY turn LIMIT 1", turn)
+    return found[0] if found else None

@@ -1,0 +1,204 @@
+"""The statements that read and write jobs, pods, services and events. Each works inside the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from ...model.job import Event, Manifest, timestamp
+from .records import Job, Pod
+from .store import count_up
+
+
+def dumps(value: Any) -> str:
+    """Return compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+_JSON: Final = frozenset({"manifest", "status", "gpus", "context", "ports", "devices"})
+_FLAGS: Final = frozenset({"deleted", "deleting", "gone"})
+
+
+def _values(row: sqlite3.Row) -> dict[str, Any]:
+    return {key: _value(key, row[key]) for key in row.keys()}  # noqa: SIM118 - a Row iterates over its values
+
+
+def _value(key: str, value: Any) -> Any:
+    if key in _JSON:
+        return json.loads(value)
+    return bool(value) if key in _FLAGS else value
+
+
+def _columns(record: Job | Pod) -> dict[str, Any]:
+    return {name: dumps(getattr(record, name)) if name in _JSON else getattr(record, name) for name in record.__slots__}
+
+
+def _insert(connection: sqlite3.Connection, table: str, columns: dict[str, Any]) -> None:
+    names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", columns)  # noqa: S608 - our own names
+
+
+def _update(connection: sqlite3.Connection, table: str, key: str, columns: dict[str, Any]) -> None:
+    settings = ", ".join(f"{name} = :{name}" for name in columns if name != key)
+    connection.execute(f"UPDATE {table} SET {settings} WHERE {key} = :{key}", columns)  # noqa: S608 - our own names
+
+
+# Jobs
+
+
+def insert_job(connection: sqlite3.Connection, job: Job) -> None:
+    """Add a job; ``sqlite3.IntegrityError`` if its id or its name is taken."""
+    job.change = count_up(connection, "change")
+    _insert(connection, "jobs", _columns(job))
+
+
+def save_job(connection: sqlite3.Connection, job: Job) -> None:
+    """Write a job back as a change that watchers see."""
+    job.change = count_up(connection, "change")
+    _update(connection, "jobs", "id", _columns(job))
+
+
+def find_job(connection: sqlite3.Connection, job: str) -> Job | None:
+    """Return a job by its id."""
+    row = connection.execute("SELECT * FROM jobs WHERE id = ?", (job,)).fetchone()
+    return None if row is None else Job(**_values(row))
+
+
+def find_named(connection: sqlite3.Connection, kind: str, namespace: str, name: str) -> Job | None:
+    """Return the job that has a name now."""
+    row = connection.execute(
+        "SELECT * FROM jobs WHERE kind = ? AND namespace = ? AND name = ? AND deleted = 0", (kind, namespace, name)
+    ).fetchone()
+    return None if row is None else Job(**_values(row))
+
+
+def select_jobs(connection: sqlite3.Connection, condition: str, *arguments: Any) -> list[Job]:
+    """Return the jobs of a condition in SQL, which may end in ORDER BY and LIMIT."""
+    rows = connection.execute(f"SELECT * FROM jobs WHERE {condition}", arguments)  # noqa: S608 - our own conditions
+    return [Job(**_values(row)) for row in rows]
+
+
+def queue_position(connection: sqlite3.Connection, job: Job) -> int | None:
+    """Return a job's place in the queue, 1 for the next, ``None`` for a job that does not wait."""
+    if job.state != "queued":
+        return None
+    row = connection.execute("SELECT count(*) FROM jobs WHERE state = 'queued' AND turn <= ?", (job.turn,))
+    position: int = row.fetchone()[0]
+    return position
+
+
+def forget_job(connection: sqlite3.Connection, job: str) -> None:
+    """Drop a job with everything of it."""
+    connection.execute("DELETE FROM jobs WHERE id = ?", (job,))
+
+
+REMEMBERED_DEPARTURES: Final = 10_000
+
+
+def mark_deleted(connection: sqlite3.Connection, job: Job) -> None:
+    """Take a job out of sight and free its name; it stays in the database until nothing of it runs."""
+    job.deleted, job.turn, job.expires = True, None, None
+    if job.state == "queued":
+        job.state = "idle"
+    save_job(connection, job)
+    connection.execute(
+        "INSERT INTO departed VALUES (?, ?, ?, ?, ?)", (job.change, job.id, job.kind, job.namespace, job.name)
+    )
+    _trim_departures(connection)
+
+
+def _trim_departures(connection: sqlite3.Connection) -> None:
+    row = connection.execute(
+        "SELECT change FROM departed ORDER BY change DESC LIMIT 1 OFFSET ?", (REMEMBERED_DEPARTURES,)
+    ).fetchone()
+    if row is not None:
+        connection.execute("DELETE FROM departed WHERE change <= ?", (row[0],))
+        connection.execute("UPDATE counters SET value = ? WHERE name = 'forgotten'", (row[0],))
+
+
+# Pods
+
+
+def insert_pod(connection: sqlite3.Connection, pod: Pod) -> None:
+    """Add a pod."""
+    _insert(connection, "pods", _columns(pod))
+
+
+def save_pod(connection: sqlite3.Connection, pod: Pod) -> None:
+    """Write a pod back."""
+    _update(connection, "pods", "uid", _columns(pod))
+
+
+def pods_of(connection: sqlite3.Connection, job: str) -> list[Pod]:
+    """Return the pods of a job that are not gone, oldest first."""
+    rows = connection.execute("SELECT * FROM pods WHERE job = ? AND gone = 0 ORDER BY rowid", (job,))
+    return [Pod(**_values(row)) for row in rows]
+
+
+_LATEST: Final = "SELECT *, max(generation) FROM pods"
+
+
+def latest_pods(connection: sqlite3.Connection, jobs: Iterable[str]) -> dict[str, list[Pod]]:
+    """Return by job the last pod of each name, gone or not: what is known of each replica."""
+    wanted = list(jobs)
+    found: dict[str, list[Pod]] = {job: [] for job in wanted}
+    query = f"{_LATEST} WHERE job IN (SELECT value FROM json_each(?)) GROUP BY job, name ORDER BY min(rowid)"  # noqa: S608
+    for row in connection.execute(query, (dumps(wanted),)):
+        values = _values(row)
+        del values["max(generation)"]
+        pod = Pod(**values)
+        found[pod.job].append(pod)
+    return found
+
+
+def last_pod(connection: sqlite3.Connection, job: str, name: str) -> Pod | None:
+    """Return the latest pod of that name, gone or not."""
+    row = connection.execute(
+        "SELECT * FROM pods WHERE job = ? AND name = ? ORDER BY generation DESC LIMIT 1", (job, name)
+    ).fetchone()
+    return None if row is None else Pod(**_values(row))
+
+
+# Services and events
+
+
+def put_service(connection: sqlite3.Connection, job: str, name: str, manifest: Manifest) -> None:
+    """Keep a service; making one again changes nothing."""
+    connection.execute("INSERT OR IGNORE INTO services VALUES (?, ?, ?)", (job, name, dumps(manifest)))
+
+
+def service_names(connection: sqlite3.Connection, job: str) -> list[str]:
+    """Return the names of the job's services."""
+    return [row[0] for row in connection.execute("SELECT name FROM services WHERE job = ?", (job,))]
+
+
+def remove_service(connection: sqlite3.Connection, job: str, name: str) -> None:
+    """Remove a service. Idempotent."""
+    connection.execute("DELETE FROM services WHERE job = ? AND name = ?", (job, name))
+
+
+def record_event(
+    connection: sqlite3.Connection, job: str, now: float, kind: str, reason: str, message: str, about: str
+) -> None:
+    """Record an event on a job or one of its pods; equal ones are folded into one with a count."""
+    connection.execute(
+        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, 1) "
+        "ON CONFLICT (job, object, type, reason, message) DO UPDATE SET last = excluded.last, count = count + 1",
+        (job, about, kind, reason, message, now, now),
+    )
+
+
+def events_of(connection: sqlite3.Connection, job: str) -> list[Event]:
+    """Return the events of a job and its pods, oldest first."""
+    rows = connection.execute("SELECT * FROM events WHERE job = ? ORDER BY first, rowid", (job,))
+    return [
+        Event(row["type"], row["reason"], row["message"], _time(row["last"]), row["count"], row["object"])
+        for row in rows
+    ]
+
+
+def _time(seconds: float) -> str:
+    return timestamp(datetime.fromtimestamp(seconds, UTC))

@@ -1,0 +1,91 @@
+"""A job as others see it: rows of the database as ``JobStatus``."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...model.job import JobRef, JobStatus, ReplicaState, timestamp
+from . import scheduler, tables
+from .records import Job, Pod
+
+BACKEND = "local"
+
+
+def job_ref(job: Job) -> JobRef:
+    """Return what names a job."""
+    return JobRef(BACKEND, job.id, job.kind, job.namespace, job.name)
+
+
+def job_status(connection: sqlite3.Connection, home: Path, job: Job) -> JobStatus:
+    """Return a job as it is now."""
+    return job_statuses(connection, home, [job])[0]
+
+
+def job_statuses(connection: sqlite3.Connection, home: Path, jobs: Sequence[Job]) -> list[JobStatus]:
+    """Return jobs as they are now, in the same order."""
+    pods = tables.latest_pods(connection, [job.id for job in jobs])
+    return [_status(connection, home, job, pods[job.id]) for job in jobs]
+
+
+def _status(connection: sqlite3.Connection, home: Path, job: Job, pods: list[Pod]) -> JobStatus:
+    return JobStatus(
+        ref=job_ref(job),
+        manifest=job.manifest,
+        status=job.status,
+        replicas=tuple(_replica(pod) for pod in pods),
+        created_at=_time(job.created),
+        queue_position=tables.queue_position(connection, job),
+        message=_message(connection, job, pods),
+        outputs=(home / "jobs" / job.id / "outputs").as_uri(),
+    )
+
+
+def _time(seconds: float | None) -> str:
+    return "" if seconds is None else timestamp(datetime.fromtimestamp(seconds, UTC))
+
+
+def _replica(pod: Pod) -> ReplicaState:
+    return ReplicaState(
+        name=pod.name,
+        role=pod.role,
+        index=pod.idx,
+        phase=pod.phase,
+        restarts=pod.restarts,
+        exit_code=pod.exit_code,
+        reason=pod.reason,
+        message=pod.message,
+        node=socket.gethostname(),
+        devices=tuple(pod.devices),
+        started_at=_time(pod.started),
+        finished_at=_time(pod.finished),
+        peak_memory=pod.peak_memory,
+        generation=pod.generation,
+    )
+
+
+def _message(connection: sqlite3.Connection, job: Job, pods: list[Pod]) -> str:
+    """Say why a job waits or failed."""
+    if job.message:
+        return job.message
+    if job.state == "queued":
+        return scheduler.why_it_waits(connection)
+    return _failure(job, pods)
+
+
+def _failure(job: Job, pods: list[Pod]) -> str:
+    failed = [c for c in job.status.get("conditions") or [] if c["type"] == "Failed" and c["status"] == "True"]
+    if not failed:
+        return ""
+    said = [str(failed[0].get("message", ""))]
+    said += [_how_it_ended(pod) for pod in pods if pod.phase == "Failed" and not pod.deleting][:1]
+    return " ".join(said)
+
+
+def _how_it_ended(pod: Pod) -> str:
+    code = "" if pod.exit_code is None else f" with exit code {pod.exit_code}"
+    detail = f": {pod.message}" if pod.message else ""
+    return f"{pod.name} ended{code} ({pod.reason}{detail})."

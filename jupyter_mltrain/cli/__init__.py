@@ -72,8 +72,8 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 def app() -> None:
     """Notebooks as training jobs: TFJob or PyTorchJob, on this machine or on a Kubernetes cluster.
 
-    Exit codes: 0 done and succeeded, 1 the job failed, 2 the input was wrong, 3 it could not be done, 4 the job was cancelled,
-    130 interrupted (a job that was being followed goes on).
+    Exit codes: 0 done and succeeded, 1 the job failed, 2 the input was wrong, 3 it could not be done, 4 the job was
+    cancelled, 130 interrupted (a job that was being followed goes on).
     """
 
 
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
-        # The reader of the pipe went away (`mltrain list | head`): say nothing, and keep the interpreter from trying to.
+        # The reader of the pipe went away (`mltrain list | head`): say nothing, and let the interpreter not try to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     sys.exit(code if isinstance(code, int) else 0)

@@ -36,7 +36,7 @@ def _apply(verb: str, names: tuple[str, ...], backend: str, as_json: bool) -> No
 @json_option
 @backend_option
 def cancel_command(jobs: tuple[str, ...], as_json: bool, backend: str) -> None:
-    """Stop jobs for good: SIGTERM, grace, SIGKILL. Records, logs and outputs stay; `mltrain resubmit` runs one again."""
+    """Stop jobs for good: SIGTERM, grace, SIGKILL. Records, logs and outputs stay; see `mltrain resubmit`."""
     _apply("cancel", jobs, backend, as_json)
 
 

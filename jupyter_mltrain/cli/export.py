@@ -17,14 +17,10 @@ if TYPE_CHECKING:
 
 @click.command("export")
 @click.argument("notebook", type=click.Path(path_type=Path))
-@click.option(
-    "--script", "what", flag_value="script", default=True, help="A .py that runs under plain python [default]."
-)
+@click.option("--script", "what", flag_value="script", default=True, help="A .py for plain python [default].")
 @click.option("--manifest", "what", flag_value="manifest", help="The TFJob, PyTorchJob or Job as YAML.")
 @click.option("--program", "what", flag_value="program", help="The frozen program, as a folder.")
-@click.option(
-    "-o", "--to", "target", type=click.Path(path_type=Path), help="File (script, manifest) or folder (program)."
-)
+@click.option("-o", "--to", "target", type=click.Path(path_type=Path), help="Target file; folder for a program.")
 @training_options
 @json_option
 @backend_option

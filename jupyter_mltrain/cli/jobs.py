@@ -119,7 +119,7 @@ def logs_command(
     async def stream(service: Service) -> None:
         ref = await service.find(job)
         async for line in service.log_lines(ref, replica, follow=follow, raw=raw, tail=tail):
-            click.echo({True: _json_line, False: str}[as_json](line))
+            click.echo(_json_line(line) if as_json else line)
 
     with_service(backend, stream)
 

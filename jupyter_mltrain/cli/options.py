@@ -21,9 +21,7 @@ _OPTIONS = [
     click.option(
         "--framework", type=click.Choice(["auto", "tensorflow", "pytorch", "none"]), default="auto", show_default=True
     ),
-    click.option(
-        "--workers", type=click.IntRange(0, 1000), help="Worker replicas [default: 1; 0 beside a PyTorch master]."
-    ),
+    click.option("--workers", type=click.IntRange(0, 1000), help="Workers [default: 1; none beside a PyTorch master]."),
     click.option("--ps", type=click.IntRange(1, 1000), help="Parameter servers (TensorFlow)."),
     click.option("--chief", is_flag=True, help="A chief of its own (TensorFlow); otherwise worker 0 is chief."),
     click.option("--evaluator", is_flag=True, help="An evaluator (TensorFlow)."),
@@ -39,9 +37,7 @@ _OPTIONS = [
     click.option("--strategy", help="Distribution strategy the notebook uses, for the checks."),
     click.option("--success-policy", type=click.Choice(["", "AllWorkers"]), help="When a TFJob without chief is done."),
     click.option("--env", "env", multiple=True, metavar="NAME=VALUE", help="An environment variable. Repeatable."),
-    click.option(
-        "--secret", "secrets", multiple=True, metavar="NAME=SECRET:KEY", help="One from a secret. Repeatable."
-    ),
+    click.option("--secret", "secrets", multiple=True, metavar="NAME=SECRET:KEY", help="From a secret. Repeatable."),
     click.option(
         "--volume", "volumes", multiple=True, metavar="CLAIM:PATH", help="Mount a claim, or host:/dir:PATH. Repeatable."
     ),
@@ -52,7 +48,7 @@ _OPTIONS = [
     click.option("--output", metavar="DIR", help="Folder for the executed notebook and the model."),
     click.option("--include", multiple=True, metavar="GLOB", help="Ship data files beside the notebook. Repeatable."),
     click.option(
-        "--root", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Nothing outside is read."
+        "--root", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Ship nothing from outside."
     ),
     click.option("--python", metavar="PATH", help="Interpreter whose packages count [default: the kernel's]."),
     click.option(

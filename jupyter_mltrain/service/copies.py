@@ -23,8 +23,8 @@ def export(plan: Plan, what: str, target: Path | None) -> Export:
     what:
         ``script``, ``manifest`` or ``program``.
     target:
-        File for a script or a manifest, ``None``: only return the text. Folder that gets the program's folder; ``None``:
-        the current one.
+        File for a script or a manifest, ``None``: only return the text. Folder that gets the program's folder;
+        ``None``: the current one.
     """
     if what == "program":
         return _export_program(plan, target or Path())

@@ -18,8 +18,8 @@ from .request import Export, Output, Plan, Request, Update
 class Service:
     """What the command line, the server, and Python callers talk to.
 
-    Use it as an asynchronous context manager: on entry it looks after jobs whose supervisor died, and finishes deletions
-    that a crash cut short.
+    Use it as an asynchronous context manager: on entry it looks after jobs whose supervisor died, and finishes
+    deletions that a crash cut short.
 
     Parameters
     ----------

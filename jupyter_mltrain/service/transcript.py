@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..runner.records import Rebuilder, Record
@@ -25,7 +25,7 @@ class Transcript:
         return [rest] if rest else []
 
     def _lines(self, record: Record) -> Iterable[str]:
-        handler = getattr(self, f"_{record.type}", None)
+        handler: Callable[[dict[str, Any]], list[str]] | None = getattr(self, f"_{record.type}", None)
         return handler(record.data) if handler is not None else ()
 
     def _line(self, data: dict[str, Any]) -> list[str]:

@@ -276,7 +276,7 @@ def _open_control(folder: Path) -> int | None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # cut short by a loss of power
         return {}
     return content
 

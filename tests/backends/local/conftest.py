@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import sys
@@ -71,7 +72,11 @@ class Run:
                 bell.drain()
 
     def output(self) -> str:
-        return b"".join(path.read_bytes() for path in sorted((self.folder / "log").glob("log.*"))).decode()
+        content = []
+        for path in sorted((self.folder / "log").glob("log.*")):
+            with contextlib.suppress(FileNotFoundError):  # rotated away
+                content.append(path.read_bytes())
+        return b"".join(content).decode()
 
     def errors(self) -> str:
         return (self.folder / "shim.err").read_text()

@@ -203,8 +203,8 @@ def test_the_end_wakes_an_event_loop(python):
 def test_no_zombie_shim_stays_with_the_launcher(shell):
     run = shell("true").launch()
     run.ended()
-    if (end := replica.end_fd(run.folder)) is not None:
-        assert select.select([end], [], [], 60)[0]
-        os.close(end)
     shim = run.now.shim_pid
+    if psutil.pid_exists(shim):
+        assert select.select([os.pidfd_open(shim)], [], [], 60)[0]
+    assert run.now.exit
     assert not psutil.pid_exists(shim)

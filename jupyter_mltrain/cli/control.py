@@ -82,7 +82,7 @@ def resubmit_command(
     """Run a job's program again as a new job: the same frozen program, not the notebook as it is now."""
 
     async def work(service: Service) -> JobRef:
-        return await service.resubmit(await service.find(job), parameters=dict(parameters), name=name)
+        return await service.resubmit(await service.find(job), texts=dict(parameters), name=name)
 
     ref = with_service(backend, work)
     if as_json:

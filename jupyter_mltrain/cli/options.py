@@ -92,6 +92,8 @@ def spec_from_options(options: dict[str, Any]) -> dict[str, Any]:
 
 def role_options(options: dict[str, Any]) -> dict[str, Any]:
     """Return what the options say about roles; the service makes roles of it once the framework is known."""
+    from ..service.request import parse_gpu
+
     resources: dict[str, Any] = {}
     for field in ("cpu", "memory"):
         if options[field] is not None:

@@ -61,9 +61,15 @@ def _written(export: Export, target: Path | None) -> Export:
 
 
 def manifest_again(
-    job: JobStatus, job_id: str, *, name: str | None, texts: Mapping[str, str], programs: Path
+    job: JobStatus,
+    job_id: str,
+    *,
+    name: str | None,
+    parameters: Mapping[str, Any],
+    texts: Mapping[str, str],
+    programs: Path,
 ) -> Manifest:
-    """Return the manifest of another run of a job, with parameter values changed as a command line gives them.
+    """Return the manifest of another run of a job, with some parameter values changed: typed ones, and texts.
 
     Raises
     ------
@@ -75,7 +81,7 @@ def manifest_again(
     from ..manifests import manifest_again as renewed
     from ..manifests import parameters_of
 
-    if not texts:
+    if not parameters and not texts:
         return renewed(job.manifest, job_id=job_id, name=name)
     digest = (job.manifest["metadata"].get("annotations") or {}).get(ANNOTATION_PROGRAM)
     if digest is None:
@@ -83,7 +89,7 @@ def manifest_again(
     from ..notebook import program
 
     form = program.load(digest, [programs]).parameters
-    values = {**parameters_of(job.manifest), **form.parse(texts)}
+    values = {**parameters_of(job.manifest), **form.check(parameters), **form.parse(texts)}
     return renewed(job.manifest, job_id=job_id, name=name, parameters=values)
 
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..errors import InvalidInput
 from ..model.findings import Finding, Severity
 from ..model.job import JobStatus, Manifest
 from ..notebook.program import Program
+
+_GPU = re.compile(r"(?:(?P<product>[A-Za-z][\w.+-]*)(?::(?P<count>[1-9]\d*))?|(?P<only>[1-9]\d*))", re.ASCII)
+
+
+def parse_gpu(text: str) -> dict[str, Any]:
+    """Read ``NVIDIA-H200:2``, ``NVIDIA-H200`` or ``2`` as the spec's ``gpu``. Raises ``InvalidInput``."""
+    match = _GPU.fullmatch(text)
+    if match is None:
+        raise InvalidInput(f"GPU {text!r} is neither COUNT nor PRODUCT:COUNT", hint="For example NVIDIA-H200:1")
+    return {"product": match["product"], "count": int(match["only"] or match["count"] or 1)}
 
 
 @dataclass(frozen=True, slots=True)

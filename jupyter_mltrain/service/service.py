@@ -12,7 +12,7 @@ from ..backends.registry import get_backend
 from ..errors import Conflict, InvalidInput, NotFound
 from ..model.job import Event, JobRef, JobStatus, Manifest
 from . import copies, following
-from .request import Export, Output, Plan, Request, Update
+from .request import Export, Metric, Output, Plan, Request, Update
 
 
 class Service:
@@ -98,7 +98,12 @@ class Service:
                 raise ManifestError(f"{manifest['kind']} {name}: {finding.message}", hint=finding.hint, **finding.where)
 
     async def resubmit(
-        self, ref: JobRef, *, parameters: Mapping[str, str] | None = None, name: str | None = None
+        self,
+        ref: JobRef,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        texts: Mapping[str, str] | None = None,
+        name: str | None = None,
     ) -> JobRef:
         """Run a job's frozen program again under a new id and name, with some parameter values changed."""
         from .planning import new_job_id
@@ -106,7 +111,13 @@ class Service:
         job_id = new_job_id()
         old = await self.backend.status(ref)
         manifest = await asyncio.to_thread(
-            copies.manifest_again, old, job_id, name=name, texts=parameters or {}, programs=self.backend.programs
+            copies.manifest_again,
+            old,
+            job_id,
+            name=name,
+            parameters=parameters or {},
+            texts=texts or {},
+            programs=self.backend.programs,
         )
         return await self.backend.submit(manifest, job_id=job_id)
 
@@ -182,6 +193,10 @@ class Service:
     async def notebook(self, ref: JobRef) -> dict[str, Any]:
         """Return the executed notebook, as far as it has come, as nbformat 4 JSON."""
         return await following.notebook(self.backend, ref)
+
+    async def metrics(self, ref: JobRef) -> list[Metric]:
+        """Return what the leader has reported so far, oldest first."""
+        return await following.metrics(self.backend, ref)
 
     async def outputs(self, ref: JobRef) -> list[Output]:
         """Return what the job left behind: executed notebook, models, files."""

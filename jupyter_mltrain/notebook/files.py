@@ -1,0 +1,267 @@
+"""The files that go with a notebook: what may be shipped, and how large it may be."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import stat
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from ..errors import InvalidInput, NotFound, StorageError
+from ..model.findings import Finding, Severity
+from .program import Blobs, ProgramFile
+
+MAX_SIZE: Final = 200 * 2**20
+"""Default limit for all shipped files together, in bytes."""
+
+# Never shipped, whatever a glob says: secrets ...
+_SECRETS: Final = (
+    ".env", ".env.*", "*.env", ".netrc", "_netrc", ".pypirc", ".pgpass", ".git-credentials", ".dockercfg", ".htpasswd",
+    "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore",
+    "*.kdbx", "*.gpg", ".aws", ".ssh", ".gnupg", ".kube", ".docker", ".azure", ".kaggle", "kaggle.json", "kubeconfig",
+    "credentials.json", "client_secret*.json", "service_account*.json", "service-account*.json",
+)  # fmt: skip
+# ... and what only means something here.
+_LOCAL: Final = (
+    ".git", ".hg", ".svn", ".bzr", "__pycache__", "*.pyc", "*.pyo", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache",
+    ".pytest_cache", ".hypothesis", ".tox", ".nox", ".cache", ".venv", "node_modules", ".DS_Store", "Thumbs.db",
+    "*.swp",
+)  # fmt: skip
+_SENSITIVE: Final = "may hold a secret"
+_USELESS: Final = "is a cache, a checkout or an environment"
+
+
+@dataclass(frozen=True)
+class Root:
+    """The folder that a program's files come from. Nothing outside of it is ever shipped."""
+
+    path: Path
+
+    @cached_property
+    def real(self) -> Path:
+        """The folder with all symbolic links followed."""
+        return self.path.resolve()
+
+    def relative(self, path: Path) -> str:
+        """Return a path as the program names it. Raises ``ValueError`` for one outside of the root."""
+        return path.relative_to(self.path).as_posix()
+
+    def contains(self, path: Path) -> bool:
+        """Whether a path lies in the root, once all symbolic links are followed."""
+        return path.resolve().is_relative_to(self.real)
+
+    def require_inside(self, path: Path) -> None:
+        """Refuse a path that symbolic links lead out of the root. Raises ``InvalidInput``."""
+        if not self.contains(path):
+            raise InvalidInput(
+                f"{self.relative(path)!r} is or goes through a symbolic link that leads out of {str(self.path)!r}"
+                f" (to {str(path.resolve())!r}); only what lies in that folder is shipped.",
+                hint="Copy it there, choose a --root that holds both, or bring the data in as a channel or volume.",
+                field="include",
+                path=self.relative(path),
+            )
+
+
+def included(root: Root, globs: Iterable[str], *, skip: Path) -> tuple[dict[str, Path], list[Finding]]:
+    """Return the files that globs name (relative path -> file), and findings about what was left out.
+
+    Parameters
+    ----------
+    globs:
+        Relative to the root, as ``pathlib`` understands them; a folder stands for all that is in it.
+    skip:
+        The notebook itself, which is shipped as cells.
+
+    Raises
+    ------
+    InvalidInput
+        A glob or a symbolic link leads out of the root.
+    """
+    gatherer = _Gatherer(root)
+    findings: list[Finding] = []
+    for pattern in sorted(set(globs)):
+        matches = _matches(root, pattern)
+        if not matches:
+            findings.append(_matches_nothing(root, pattern))
+        for match in matches:
+            gatherer.add(match)
+    gatherer.found.pop(root.relative(skip), None)
+    return gatherer.found, findings + gatherer.findings()
+
+
+def _matches(root: Root, pattern: str) -> list[Path]:
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise InvalidInput(
+            f"The glob {pattern!r} leads out of {str(root.path)!r}; only what lies in that folder is shipped.",
+            hint="Choose a --root that holds it, or bring the data in as a channel or volume.",
+            field="include",
+        )
+    try:
+        return sorted(root.path.glob(pattern)) if Path(pattern).parts else [root.path]
+    except ValueError as error:
+        raise InvalidInput(f"The glob {pattern!r} is not valid: {error}.", field="include") from None
+
+
+def _matches_nothing(root: Root, pattern: str) -> Finding:
+    message = f"The glob {pattern!r} matches nothing in {root.path.name!r}."
+    return Finding("include-empty", Severity.WARNING, message, "Is it relative to the root?", {"field": "include"})
+
+
+class _Gatherer:
+    """Collects regular files below a root and notes what has to stay behind."""
+
+    def __init__(self, root: Root) -> None:
+        self.found: dict[str, Path] = {}
+        self._root = root
+        self._seen: set[Path] = set()
+        self._reasons: dict[tuple[str, ...], str | None] = {(): None}
+        self._kept_back: dict[str, set[str]] = defaultdict(set)
+
+    def add(self, path: Path, above: tuple[Path, ...] = ()) -> None:
+        """Add a file, or all in a folder. ``above`` has the real folders on the way, to stop at a loop of links."""
+        if path in self._seen or self._stays_behind(path.relative_to(self._root.path).parts):
+            return
+        self._seen.add(path)
+        self._root.require_inside(path)
+        real = path.resolve()
+        if self._stays_behind(real.relative_to(self._root.real).parts):  # a link with a harmless name
+            return
+        if path.is_file():
+            self.found[self._root.relative(path)] = path
+        elif path.is_dir() and real not in above:
+            for entry in sorted(path.iterdir()):
+                self.add(entry, (*above, real))
+
+    def _stays_behind(self, parts: tuple[str, ...]) -> bool:
+        """Whether a path, or a folder above it, is never shipped; the topmost such is noted."""
+        for end in range(1, len(parts) + 1):
+            top = parts[:end]
+            if top not in self._reasons:
+                self._reasons[top] = _why_kept_back(self._root.path.joinpath(*top))
+            reason = self._reasons[top]
+            if reason is not None:
+                self._kept_back[reason].add("/".join(top))
+                return True
+        return False
+
+    def findings(self) -> list[Finding]:
+        """Return a finding for each reason why something stayed behind."""
+        return [_kept_back_finding(reason, sorted(paths)) for reason, paths in sorted(self._kept_back.items())]
+
+
+def _why_kept_back(path: Path) -> str | None:
+    """Return why a file or folder is never shipped, or ``None`` if it may be."""
+    for reason, patterns in ((_SENSITIVE, _SECRETS), (_USELESS, _LOCAL)):
+        if any(fnmatch.fnmatchcase(path.name, pattern) for pattern in patterns):
+            return reason
+    return _USELESS if (path / "pyvenv.cfg").is_file() else None
+
+
+def _kept_back_finding(reason: str, paths: list[str]) -> Finding:
+    shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+    return Finding(
+        "include-kept-back",
+        Severity.WARNING if reason == _SENSITIVE else Severity.INFO,
+        f"Not shipped, though a glob names it, since it {reason}: {shown}.",
+        "Give secrets by reference instead." if reason == _SENSITIVE else "",
+        {"field": "include"},
+    )
+
+
+def seal(
+    root: Root, modules: Mapping[str, bytes], data: Mapping[str, Path], *, max_size: int
+) -> tuple[tuple[ProgramFile, ...], Blobs]:
+    """Hash what is shipped. Returns the entries sorted by path, and where the bytes of each are.
+
+    Modules come as bytes, so that what was analysed is what is shipped; data files are hashed where they lie.
+
+    Raises
+    ------
+    InvalidInput
+        All together are larger than ``max_size`` bytes; the message names the largest.
+    """
+    _check_size({**{path: len(content) for path, content in modules.items()}, **_sizes(data)}, max_size)
+    files: dict[str, ProgramFile] = {}
+    blobs: dict[str, bytes | Path] = {}
+    sources: dict[str, bytes | Path] = {**data, **modules}
+    for path, source in sources.items():
+        digest, size = _hash(source)
+        files[path] = ProgramFile(path, digest, size, _is_executable(root.path / path))
+        blobs[digest] = source
+    return tuple(files[path] for path in sorted(files)), blobs
+
+
+def _sizes(data: Mapping[str, Path]) -> dict[str, int]:
+    return {path: file.stat().st_size for path, file in data.items()}
+
+
+def _check_size(sizes: Mapping[str, int], limit: int) -> None:
+    total = sum(sizes.values())
+    if total <= limit:
+        return
+    largest = sorted(sizes, key=lambda path: (-sizes[path], path))[:5]
+    named = ", ".join(f"{path} ({in_words(sizes[path])})" for path in largest)
+    raise InvalidInput(
+        f"The files to ship are {in_words(total)} together; the limit is {in_words(limit)}. The largest: {named}.",
+        hint="Narrow --include, or bring large data in as a channel or volume.",
+        code="too-large",
+        field="include",
+        total=total,
+        limit=limit,
+        largest={path: sizes[path] for path in largest},
+    )
+
+
+def in_words(size: int) -> str:
+    """Return a number of bytes for people, e.g. ``"1.5 MiB"``."""
+    value, unit = float(size), "bytes"
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024 or unit == "TiB":
+            break
+        value /= 1024
+    return f"{size} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
+
+
+def _hash(source: bytes | Path) -> tuple[str, int]:
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest(), len(source)
+    try:
+        with source.open("rb") as reader:
+            return hashlib.file_digest(reader, "sha256").hexdigest(), reader.tell()
+    except OSError as error:
+        raise _unreadable(source, error) from None
+
+
+def _is_executable(path: Path) -> bool:
+    """Whether the owner may run it: the one permission bit that means something elsewhere."""
+    try:
+        return bool(path.stat().st_mode & stat.S_IXUSR)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> NotFound | StorageError:
+    what = f"{str(path)!r} cannot be read: {error.strerror or error}."
+    return NotFound(what) if isinstance(error, FileNotFoundError) else StorageError(what)
+
+
+def read_module(root: Root, path: Path) -> bytes:
+    """Return a module's bytes.
+
+    Raises
+    ------
+    InvalidInput
+        A symbolic link leads out of the root.
+    StorageError
+        It cannot be read.
+    """
+    root.require_inside(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from None

@@ -1,0 +1,49 @@
+"""The verdict of the API server and of the operator's webhooks on a manifest, without a cluster.
+
+What is checked is what a dry run with strict field validation checks: fields and types by the schemas of the very
+custom resources, then names, labels and lists, then the operator's own rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import kubeflow
+from .request import json_value, json_word
+from .verdict import Refused, Verdict, bad_request
+
+__all__ = ["Verdict", "validate"]
+
+_BY_FIELD = {"tfReplicaSpecs": "TFJob", "pytorchReplicaSpecs": "PyTorchJob", "template": "Job"}
+_KINDS = {kind.lower(): kind for kind in _BY_FIELD.values()}
+
+
+def validate(manifest: Mapping[str, Any]) -> Verdict:
+    """Return what the API server would answer to a create of a TFJob, PyTorchJob or Job. Never raises."""
+    try:
+        return _validate(json_value(dict(manifest) if isinstance(manifest, Mapping) else manifest))
+    except Refused as refused:
+        return refused.verdict
+    except RecursionError:
+        return bad_request("json: exceeded max depth").verdict
+
+
+def _validate(manifest: Any) -> Verdict:
+    if not isinstance(manifest, dict):
+        text = f"json: cannot unmarshal {json_word(manifest)} into Go value of type struct"
+        raise bad_request(f"the object provided is unrecognized: couldn't get version/kind; json parse error: {text}")
+    kind = _endpoint(manifest)
+    return kubeflow.validate(manifest, kind)
+
+
+def _endpoint(manifest: dict[str, Any]) -> str:
+    """Return the kind whose address a client would post the manifest to. Raises ``Refused``."""
+    kind, spec = manifest.get("kind"), manifest.get("spec")
+    if isinstance(kind, str) and kind:
+        if kind.lower() in _KINDS:
+            return _KINDS[kind.lower()]
+        message = f'no matches for kind "{kind}" in version "{manifest.get("apiVersion")}"'
+        raise Refused(Verdict(404, "NotFound", message, "kind"))
+    named = [job for field, job in _BY_FIELD.items() if isinstance(spec, dict) and field in spec]
+    return named[0] if named else "TFJob"

@@ -1,7 +1,7 @@
 """Jobs from Python: ``jupyter_mltrain.submit("train.ipynb", workers=2)`` gives a `Job`.
 
-The calls are plain, not coroutines, and work in a notebook, where an event loop runs already: all of them go to one loop
-on a thread of their own.
+The calls are plain, not coroutines, and work in a notebook, where an event loop runs already: all of them go to
+one loop on a thread of their own.
 """
 
 from __future__ import annotations
@@ -199,7 +199,6 @@ def submit(
         What was wrong, with a hint.
     """
     resources = {key: value for key, value in (("cpu", cpu), ("memory", memory)) if value is not None}
-    wanted = dict(workers=workers, ps=ps, chief=chief, evaluator=evaluator, master=master, resources=resources)
     full = {**(spec or {})}
     for field, value in (("framework", framework), ("name", name)):
         if value is not None:
@@ -209,7 +208,15 @@ def submit(
     request = Request(
         notebook=Path(notebook),
         spec=full,
-        roles={**wanted, "gpu": None if gpu is None else parse_gpu(str(gpu))},
+        roles={
+            "workers": workers,
+            "ps": ps,
+            "chief": chief,
+            "evaluator": evaluator,
+            "master": master,
+            "resources": resources,
+            "gpu": None if gpu is None else parse_gpu(str(gpu)),
+        },
         parameters=parameters or {},
         include=include,
         root=None if root is None else Path(root),

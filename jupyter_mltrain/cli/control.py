@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -65,7 +66,7 @@ def resume_command(jobs: tuple[str, ...], as_json: bool, backend: str) -> None:
 @backend_option
 def delete_command(jobs: tuple[str, ...], yes: bool, as_json: bool, backend: str) -> None:
     """Stop and forget jobs, with their logs and with outputs that lie in the data folder."""
-    if not yes and not as_json and click.get_text_stream("stdin").isatty():
+    if not yes and not as_json and sys.stdin.isatty():
         click.confirm(f"Delete {', '.join(jobs)} with logs and outputs?", abort=True)
     _apply("delete", jobs, backend, as_json)
 

@@ -110,16 +110,6 @@ def role_options(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def parse_gpu(text: str) -> dict[str, Any]:
-    """Read ``NVIDIA-H200:2``, ``NVIDIA-H200`` or ``2``."""
-    match = re.fullmatch(r"(?:(?P<product>[A-Za-z][\w.+-]*)(?::(?P<count>\d+))?|(?P<only>\d+))", text)
-    if match is None:
-        raise InvalidInput(
-            f"--gpu {text!r} is neither COUNT nor PRODUCT:COUNT", hint="For example: --gpu NVIDIA-H200:1"
-        )
-    return {"product": match["product"], "count": int(match["only"] or match["count"] or 1)}
-
-
 def parameter_values(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return typed values from the file, and texts from the command line, which win."""
     typed = _load_mapping(options["parameters_file"]) if options["parameters_file"] else {}

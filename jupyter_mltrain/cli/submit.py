@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ def apply_command(filename: str, wait: bool, follow: bool, as_json: bool, backen
     """Run TFJobs, PyTorchJobs or Jobs from a file, as `kubectl create` would."""
 
     async def work(service: Service) -> int:
-        text = click.get_text_stream("stdin").read() if filename == "-" else None
+        text = sys.stdin.read() if filename == "-" else None
         refs = await service.apply(text if text is not None else Path(filename))
         codes = [await _after(service, ref, wait=wait, follow=follow, as_json=as_json) for ref in refs]
         return max(codes, default=0)

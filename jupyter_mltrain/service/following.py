@@ -137,16 +137,25 @@ def _first_line(notebook: dict[str, Any], cell: int) -> str:
 
 async def notebook(backend: Backend, ref: JobRef) -> dict[str, Any]:
     """Rebuild the executed notebook from the leader's log. Raises ``NotFound`` while there is none."""
-    job = await backend.status(ref)
-    leader = _replica(job, None)
+    document = (await _rebuild(backend, ref)).notebook
+    if not document.get("cells"):
+        raise NotFound(f"Job {ref.name} has no executed notebook yet, or does not run one")
+    return document
+
+
+async def metrics(backend: Backend, ref: JobRef) -> list[Metric]:
+    """Return what the leader's log has of metrics, oldest first."""
+    return [Metric(point["values"], point["step"]) for point in (await _rebuild(backend, ref)).metrics]
+
+
+async def _rebuild(backend: Backend, ref: JobRef) -> Rebuilder:
     rebuilder = Rebuilder()
+    leader = _replica(await backend.status(ref), None)
     async for chunk in backend.logs(ref, leader.name):
         if chunk.truncated:
             rebuilder.lost()
         rebuilder.feed(chunk.text)
-    if not rebuilder.notebook.get("cells"):
-        raise NotFound(f"Job {ref.name} has no executed notebook yet, or does not run one")
-    return rebuilder.notebook
+    return rebuilder
 
 
 async def log_lines(

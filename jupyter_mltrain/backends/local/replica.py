@@ -7,6 +7,7 @@ process of the user can look after a run that another one has launched.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -69,7 +70,7 @@ class ReplicaSpec:
 class RunState(StrEnum):
     """Where a run is."""
 
-    ABSENT = "absent"  # never launched in this folder
+    ABSENT = "absent"  # never launched in this folder, or its launcher was killed before there was a shim
     LAUNCHING = "launching"  # the shim is alive, the command not yet started
     RUNNING = "running"
     EXITED = "exited"  # with an exit record
@@ -121,6 +122,9 @@ def followers_folder(folder: Path) -> Path:
 def launch(folder: Path, spec: ReplicaSpec) -> None:
     """Start a run in ``folder`` (made if need be) and return at once, without waiting for the command to start.
 
+    If somebody began to launch here and was killed before there was a shim, this goes on with it. Only one process at a
+    time may launch in a folder.
+
     Raises
     ------
     InvalidInput
@@ -147,6 +151,8 @@ def _launch(folder: Path, spec: ReplicaSpec) -> None:
     log_folder(folder).mkdir(parents=True, exist_ok=True)
     followers_folder(folder).mkdir(exist_ok=True)
     control = folder / "control"
+    if _abandoned(folder):
+        control.unlink()
     try:
         os.mkfifo(control, 0o600)
     except FileExistsError:
@@ -166,6 +172,17 @@ def _launch(folder: Path, spec: ReplicaSpec) -> None:
         if group:
             group.remove()
         raise
+
+
+def _abandoned(folder: Path) -> bool:
+    """Return whether a launch came as far as the control FIFO, but not to a shim that took the specification."""
+    control = _open_control(folder)
+    if control is not None:
+        os.close(control)
+        return False
+    return (folder / "control").exists() and not any(
+        (folder / name).exists() for name in ("started.json.reserve", "started.json", "exit.json")
+    )
 
 
 def _write_spec(folder: Path, spec: ReplicaSpec, group: memory.Group | None) -> None:
@@ -230,7 +247,7 @@ def inspect(folder: Path) -> ReplicaRun:
 def _unfinished_state(folder: Path, *, alive: bool, started: bool) -> RunState:
     if alive:
         return RunState.RUNNING if started else RunState.LAUNCHING
-    return RunState.LOST if (folder / "control").exists() else RunState.ABSENT
+    return RunState.LOST if (folder / "control").exists() and not _abandoned(folder) else RunState.ABSENT
 
 
 def end_fd(folder: Path) -> int | None:
@@ -269,8 +286,10 @@ def _open_control(folder: Path) -> int | None:
     """Open the control FIFO for writing; ``None`` when no shim has it open for reading."""
     try:
         return os.open(folder / "control", os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENOENT):
+            return None
+        raise  # too many open files, say: that must not pass for the shim's death
 
 
 def _read(path: Path) -> dict[str, Any]:

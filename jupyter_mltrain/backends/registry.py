@@ -41,5 +41,10 @@ def backend_class(name: str) -> type[Backend]:
     return loaded
 
 
+def get_backend(name: str) -> Backend:
+    """Return a backend with its own defaults. Raises what :func:`backend_class` and the backend itself raise."""
+    return backend_class(name)()
+
+
 def _entries() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}

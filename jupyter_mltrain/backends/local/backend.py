@@ -62,6 +62,7 @@ class LocalBackend(Backend):
 
     def __init__(self, home: Path | None = None, slots: int | None = None) -> None:
         self.home = default_home() if home is None else home.absolute()
+        self.programs = self.home / "programs"
         self.store = Store(self.home)
         wanted = os.environ.get("MLTRAIN_SLOTS") if slots is None else slots
         if wanted is not None:

@@ -28,7 +28,8 @@ from .ending import finish, purge
 from .liveness import start_supervisor
 from .records import Job, Pod
 from .replica import ExitRecord, ReplicaRun, RunState
-from .runspec import allocate_ports, run_folder, run_spec
+from .runspec import allocate_ports, pod_folder, run_folder, run_spec
+from .shim import ring_all
 from .store import Store, setting
 from .upkeep import tend
 
@@ -87,9 +88,12 @@ class Supervisor:
             pods = tables.pods_of(connection, self.job)
             now = max(self.clock(), job.clock)
             changed, outcome = self._decide(connection, job, pods, runs, now)
-            seconds = _rest(job, pods, changed, outcome, now)
+            seconds = _rest(job, pods, bool(changed) or outcome.changed, outcome, now)
             if seconds == _DONE and not job.deleted:
                 finish(connection, self.store.home, job, now, outcome.requeue_after)
+        if changed or outcome.changed:
+            for pod in pods:
+                ring_all(str(pod_folder(self.folder, pod.name) / "followers"))
         if seconds == _DONE and job.deleted:
             purge(self.store, job)
         return 0.0 if self._act(job, pods, runs) else seconds
@@ -112,7 +116,8 @@ class Supervisor:
 
     def _decide(
         self, connection: sqlite3.Connection, job: Job, pods: list[Pod], runs: dict[str, ReplicaRun], now: float
-    ) -> tuple[bool, Outcome]:
+    ) -> tuple[list[Pod], Outcome]:
+        """Record what was seen and what follows from it; return the pods that have changed, and what the rules said."""
         backoff = kubelet.Backoff(**setting(connection, "backoff", {}))
         changed = [p for p in pods if p.run_uid in runs and kubelet.observe(p, runs[p.run_uid], now, backoff)]
         changed += _begin_due(pods, now)
@@ -127,7 +132,7 @@ class Supervisor:
             for pod in changed:
                 tables.save_pod(connection, pod)
             tables.save_job(connection, job)
-        return bool(changed) or outcome.changed, outcome
+        return changed, outcome
 
     # Act
 

@@ -38,8 +38,9 @@ class Transcript:
         return [*self.close(), f"--- cell {data['n']}/{data['of']}"]
 
     def _text(self, data: dict[str, Any]) -> list[str]:
-        *whole, self._open = (self._open + data["text"]).split("\n")
-        return whole
+        lines: list[str] = (self._open + data["text"]).split("\n")
+        self._open = lines.pop()
+        return lines
 
     def _output(self, data: dict[str, Any]) -> list[str]:
         output = data["output"]

@@ -143,9 +143,9 @@ class JobStatus:
             return Phase.CANCELLED
         if self.queue_position is not None:
             return Phase.QUEUED
-        if self.ref.kind == "Job" and self.status.get("active"):
-            return Phase.RUNNING if any(r.phase == "Running" for r in self.replicas) else Phase.CREATED
-        return Phase.CREATED
+        # A batch/v1 Job has no condition that says Running.
+        running = self.status.get("ready") or any(replica.phase == "Running" for replica in self.replicas)
+        return Phase.RUNNING if self.ref.kind == "Job" and running else Phase.CREATED
 
     @property
     def finished(self) -> bool:

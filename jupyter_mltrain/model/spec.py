@@ -9,11 +9,13 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import DictSchema
 
 from ..errors import InvalidInput
+from .fields import IN_WORDS, LABEL_VALUE, Cpu, DnsLabel, EnvName, LabelKey, LabelValue, Memory, Namespace, ObjectName
 from .labels import OPERATOR_NAME, PREFIX
-from .quantity import QUANTITY, parse_cpu, parse_memory
 
 
 class Framework(StrEnum):
@@ -43,31 +45,6 @@ RESTART_POLICIES: dict[Framework, tuple[RestartPolicy, ...]] = {
 }
 """The restart policies that each framework's job may have; the first is the default."""
 
-# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and .../labels/
-_DNS_1035 = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
-_DNS_1123 = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-_SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-_DNS_1123_SUBDOMAIN = rf"^{_SUBDOMAIN}$"
-_LABEL_KEY = rf"^({_SUBDOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
-_LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
-_ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
-
-_IN_WORDS = {
-    _DNS_1035: "use lower-case letters, digits and hyphens, beginning with a letter",
-    _DNS_1123: "use lower-case letters, digits and hyphens",
-    _DNS_1123_SUBDOMAIN: "use lower-case letters, digits, hyphens and dots",
-    _LABEL_KEY: "use at most 63 letters, digits, '-', '_' and '.', with a domain and '/' before them if need be",
-    _LABEL_VALUE: "use at most 63 letters, digits, '-', '_' and '.', a letter or digit at both ends",
-    _ENV_NAME: "use letters, digits and '_', not beginning with a digit",
-    QUANTITY: "this is not a Kubernetes quantity, such as 500m, 2 or 4Gi",
-}
-"""What the patterns ask for, for people."""
-
-ObjectName = Annotated[str, Field(pattern=_DNS_1123_SUBDOMAIN, max_length=253)]
-LabelKey = Annotated[str, Field(pattern=_LABEL_KEY)]
-LabelValue = Annotated[str, Field(pattern=_LABEL_VALUE)]
-EnvName = Annotated[str, Field(pattern=_ENV_NAME)]
-
 _MAX_DNS_LABEL = 63
 
 
@@ -91,7 +68,7 @@ class Gpu(_Model):
 
     count: Annotated[int, Field(ge=1, le=64)] = 1
     """How many each replica gets."""
-    product: Annotated[str, Field(pattern=_LABEL_VALUE, min_length=1)] | None = None
+    product: Annotated[str, Field(pattern=LABEL_VALUE, min_length=1)] | None = None
     """Value of the node label, e.g. ``NVIDIA-H200``; ``None`` takes any."""
     resource: Annotated[str, Field(pattern=r"^[a-z0-9][-a-z0-9.]*/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")] = (
         "nvidia.com/gpu"
@@ -104,26 +81,12 @@ class Gpu(_Model):
 class Resources(_Model):
     """What each replica of a role gets."""
 
-    cpu: Annotated[str, Field(pattern=QUANTITY)] | None = None
+    cpu: Cpu | None = None
     """Kubernetes quantity, e.g. ``"2"`` or ``"500m"``: the limit, and the request."""
-    memory: Annotated[str, Field(pattern=QUANTITY)] | None = None
+    memory: Memory | None = None
     """Kubernetes quantity, e.g. ``"4Gi"``: the limit, and the request."""
     gpu: Gpu | None = None
     """Accelerators; ``None``: no accelerator."""
-
-    @field_validator("cpu")
-    @classmethod
-    def _cpu(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_cpu(value)
-        return value
-
-    @field_validator("memory")
-    @classmethod
-    def _memory(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_memory(value)
-        return value
 
 
 class Role(_Model):
@@ -199,7 +162,7 @@ class SecretRef(_Model):
 class Volume(_Model):
     """A volume and where it is mounted in every replica."""
 
-    name: Annotated[str, Field(pattern=_DNS_1035, max_length=63)]
+    name: DnsLabel
     """Name of the volume, a DNS-1035 label; names that begin with ``mltrain-`` are taken."""
     mount_path: Annotated[str, Field(pattern=r"^/[^:]+$")]
     """Absolute path in the container."""
@@ -242,14 +205,18 @@ class Volume(_Model):
         return self
 
 
+def _default_roles(framework: Framework | None) -> dict[RoleName, Role]:
+    return {"Master": Role()} if framework is Framework.PYTORCH else {"Worker": Role()}
+
+
 class TrainingSpec(_Model):
     """Everything that makes a manifest, but for the program and the parameter values."""
 
     framework: Framework = Framework.NONE
     """``tensorflow`` makes a TFJob, ``pytorch`` a PyTorchJob, ``none`` a batch/v1 Job."""
-    name: Annotated[str, Field(pattern=_DNS_1035, max_length=63)] | None = None
+    name: DnsLabel | None = None
     """``metadata.name``, a DNS-1035 label; ``None``: made from the notebook's name and the job id."""
-    namespace: Annotated[str, Field(pattern=_DNS_1123, max_length=63)] = "default"
+    namespace: Namespace = "default"
     """Namespace of the job."""
     labels: dict[LabelKey, LabelValue] = {}
     """More labels for the job and its pods, e.g. ``kueue.x-k8s.io/queue-name``."""
@@ -257,7 +224,7 @@ class TrainingSpec(_Model):
     """More annotations for the job."""
     image: Annotated[str, Field(pattern=r"^\S+$")] | None = None
     """Container image; ``None`` takes the one that is built of the program."""
-    roles: dict[RoleName, Role] = {"Worker": Role()}
+    roles: dict[RoleName, Role] = Field(default_factory=lambda data: _default_roles(data.get("framework")))
     """Replicas by role; left out: one Worker, or one Master for PyTorch."""
     strategy: Strategy | None = None
     """TensorFlow distribution strategy that the notebook uses: for the checks, and told to the replicas."""
@@ -285,13 +252,6 @@ class TrainingSpec(_Model):
     """ServiceAccount of the pods; ``None``: the namespace's default, with no API token in the pods."""
     node_selector: dict[LabelKey, LabelValue] = {}
     """Labels that a node must have."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _default_role(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("framework") == Framework.PYTORCH and "roles" not in data:
-            return {**data, "roles": {"Master": {}}}
-        return data
 
     @field_validator("labels", "annotations")
     @classmethod
@@ -410,9 +370,19 @@ def _dotted(loc: tuple[int | str, ...], context: dict[str, Any]) -> str:
 
 
 def _in_words(message: str, context: dict[str, Any]) -> str:
-    return _IN_WORDS.get(context.get("pattern", ""), message.removeprefix("Value error, "))
+    return IN_WORDS.get(context.get("pattern", ""), message.removeprefix("Value error, "))
+
+
+class _ClosedSchema(GenerateJsonSchema):
+    """Where the names of an object follow a pattern, no others are allowed; pydantic's own schema lets them pass."""
+
+    def dict_schema(self, schema: DictSchema) -> JsonSchemaValue:
+        """Return the schema of a ``dict``."""
+        json_schema = super().dict_schema(schema)
+        return {**json_schema, "additionalProperties": False} if "patternProperties" in json_schema else json_schema
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of ``TrainingSpec`` (draft 2020-12)."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **TrainingSpec.model_json_schema()}
+    """Return the JSON Schema of ``TrainingSpec`` (draft 2020-12): all that can be said field by field."""
+    schema = TrainingSpec.model_json_schema(schema_generator=_ClosedSchema)
+    return {"$schema": _ClosedSchema.schema_dialect, **schema}

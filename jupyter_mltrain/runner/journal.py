@@ -67,7 +67,7 @@ class Journal:
         self._limit = limit
         self._seq = 0
         self._scheduled = False
-        self._last_snapshot = log.position
+        self._next_snapshot = log.position + every
         self._large: dict[int, int] = {}  # cell -> bytes of large outputs in the log
         self._waiting: deque[dict[str, Any]] = deque(maxlen=_POINTS_WAITING)
         self._points: deque[dict[str, Any]] = deque(maxlen=_POINTS_KEPT)
@@ -198,8 +198,11 @@ class Journal:
         self._emit("output", {**where, "output": rich_output(slot, limit)})
 
     def _snapshot_if_due(self) -> None:
-        if self._log.position - self._last_snapshot >= self._every:
+        if self._log.position >= self._next_snapshot:
+            before = self._log.position
             self._snapshot()
+            length = self._log.position - before
+            self._next_snapshot = self._log.position + max(self._every, 2 * length)
 
     def _snapshot(self) -> None:
         self._write("run", {**self._run(), "snapshot": True})
@@ -213,7 +216,6 @@ class Journal:
         for note in newest(self._notes, self._limit // 8):
             self._write("note", note)
         self._write("synced", {})
-        self._last_snapshot = self._log.position
 
     def _run(self) -> dict[str, Any]:
         head = {**self._document.head, "metadata": bounded_metadata(self._document.metadata)}

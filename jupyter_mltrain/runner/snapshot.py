@@ -118,7 +118,7 @@ def _skeleton_within(document: Document, limit: int) -> list[dict[str, Any]]:
 def _outputs_within(index: int, slots: list[Rich | Stream], left: int) -> tuple[list[Body], int]:
     bodies: list[Body] = []
     for place, slot in reversed(list(enumerate(slots))):
-        limit = left // 4
+        limit = max(left // 4, _TEXT_LIMIT)
         data: dict[str, Any] = {"cell": index, "index": place}
         data.update(stream_output(slot, limit) if isinstance(slot, Stream) else {"output": rich_output(slot, limit)})
         cost = size(data)

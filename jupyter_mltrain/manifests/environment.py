@@ -11,9 +11,6 @@ from ..model import labels
 from ..model.spec import Framework, RoleName, TrainingSpec
 from .run import Run
 
-HOME: Final = "/home/mltrain"
-"""Home of the container's user: an empty, writable folder, whatever user the image was made for."""
-
 # Linux refuses to start a process with a longer string in its environment: MAX_ARG_STRLEN in execve(2).
 _MAX_ENV_STRING: Final = 128 * 1024
 
@@ -47,7 +44,7 @@ def leading_role(spec: TrainingSpec) -> RoleName:
 
 def _plain(spec: TrainingSpec, run: Run, role: RoleName) -> Iterator[tuple[str, str]]:
     if "HOME" not in spec.env:
-        yield "HOME", HOME
+        yield "HOME", labels.CONTAINER_HOME
     yield labels.ENV_PROGRAM, run.program
     yield labels.ENV_PARAMETERS, parameters_json(run.parameters)
     if spec.output_uri is not None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ..model.labels import CONTAINER_HOME
 from ..model.spec import Framework, Gpu, Resources, RoleName, TrainingSpec, Volume
-from .environment import HOME, environment
+from .environment import environment
 from .run import Run, job_labels
 
 COMMAND: Final = ("python", "-m", "jupyter_mltrain.runner")
@@ -116,7 +117,7 @@ def _volumes(spec: TrainingSpec) -> Iterator[tuple[str, dict[str, Any], dict[str
             _source(volume),
             present({"mountPath": volume.mount_path, "readOnly": volume.read_only or None}),
         )
-    yield "mltrain-home", {"emptyDir": {}}, {"mountPath": HOME}
+    yield "mltrain-home", {"emptyDir": {}}, {"mountPath": CONTAINER_HOME}
     mounted = {volume.mount_path.rstrip("/") for volume in spec.volumes}
     if spec.framework is Framework.PYTORCH and "/dev/shm" not in mounted:  # noqa: S108
         # A container has 64 MiB of shared memory, which DataLoader's workers and NCCL soon fill.

@@ -47,3 +47,7 @@ ENV_PROGRAM_PATH: Final = "MLTRAIN_PROGRAM_PATH"  # os.pathsep-separated folders
 ENV_INDEX: Final = "MLTRAIN_INDEX"  # replica index within the role, 0-based
 ENV_REPLICA_UID: Final = "MLTRAIN_REPLICA_UID"  # marks every process of one replica on this machine
 ENV_RECORDS: Final = "MLTRAIN_RECORDS"  # where run.report() sends its records, set by the runner for the kernel
+
+# Home of a container's user: an empty, writable folder of the pod, whatever user the image was made for. On this
+# machine the user's own home stands for it.
+CONTAINER_HOME: Final = "/home/mltrain"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...errors import ManifestError
+from ...model import labels
 from ...model.quantity import parse_cpu, parse_memory
 from . import memory, rendezvous
 from .environment import base_environment, field_value
@@ -117,6 +118,8 @@ def _environment(home: Path, job: Job, pod: Pod, container: dict[str, Any]) -> d
     own: dict[str, str] = {}
     for entry in container.get("env") or []:
         own[entry["name"]] = expand(_value(entry, pod), own)
+    if own.get("HOME") == labels.CONTAINER_HOME:
+        del own["HOME"]
     env = {**base_environment(home, job, pod), **own}
     limits = (container.get("resources") or {}).get("limits") or {}
     if "cpu" in limits:

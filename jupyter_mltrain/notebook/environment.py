@@ -63,7 +63,7 @@ class Environment:
     providers:
         Top-level module -> indices of the distributions that have modules below it.
     shared:
-        Dotted module -> indices, for top-level names with several providers (namespace packages).
+        Top-level name -> dotted module -> indices, for namespaces and for names with several providers.
     loose:
         Top-level modules that can be imported but belong to no distribution.
     """
@@ -74,7 +74,7 @@ class Environment:
     stdlib: frozenset[str]
     distributions: tuple[Distribution, ...]
     providers: Mapping[str, list[int]]
-    shared: Mapping[str, list[int]]
+    shared: Mapping[str, Mapping[str, list[int]]]
     loose: frozenset[str]
 
     def has(self, top: str) -> bool:
@@ -84,26 +84,23 @@ class Environment:
     def providing(self, module: str) -> list[Distribution]:
         """Return the distributions that bring a dotted module: of a namespace only those with the right part."""
         top = module.partition(".")[0]
-        indices = self.providers.get(top, [])
-        if len(indices) > 1:
-            indices = self._nearest(module) or indices
+        indices = _nearest(module, self.shared[top]) if top in self.shared else self.providers.get(top, [])
         return [self.distributions[index] for index in indices]
-
-    def _nearest(self, module: str) -> list[int]:
-        """Return who brings the longest prefix of a module's name that is a module itself, or parts of a namespace."""
-        below = {i for name, indices in self.shared.items() if name.startswith(module + ".") for i in indices}
-        if module not in self.shared and below:
-            return sorted(below)
-        while module:
-            if module in self.shared:
-                return self.shared[module]
-            module = module.rpartition(".")[0]
-        return []
 
     @cached_property
     def by_name(self) -> Mapping[str, Distribution]:
         """Normalised name -> distribution."""
         return {distribution.key: distribution for distribution in self.distributions}
+
+
+def _nearest(module: str, known: Mapping[str, list[int]]) -> list[int]:
+    """Return who brings a module, else the parts of it as a namespace, else the nearest module above it."""
+    below = {index for name, indices in known.items() if name.startswith(f"{module}.") for index in indices}
+    if module not in known and below:
+        return sorted(below)
+    while module and module not in known:
+        module = module.rpartition(".")[0]
+    return known.get(module, [])
 
 
 def normalise(name: str) -> str:
@@ -213,7 +210,7 @@ def _unusable(python: str, why: str) -> InvalidInput:
 
 def _key(python: str, env: Mapping[str, str]) -> str:
     own = {name: value for name, value in {**os.environ, **env}.items() if name.startswith("PYTHON")}
-    return hashlib.sha256(json.dumps([1, os.path.abspath(python), own], sort_keys=True).encode()).hexdigest()  # noqa: PTH100
+    return hashlib.sha256(json.dumps([2, os.path.abspath(python), own], sort_keys=True).encode()).hexdigest()  # noqa: PTH100
 
 
 def _is_fresh(answer: Mapping[str, Any]) -> bool:

@@ -18,12 +18,26 @@ _CONDA: Final = ("conda", "mamba", "micromamba")
 _TOOLS: Final = ("pip", *_CONDA, "uv")
 # Options that take a value; all others stand alone.
 _PIP_VALUES: Final = frozenset(
-    """-c --constraint -i --index-url --extra-index-url -f --find-links --no-binary --only-binary -t --target --prefix
-    --root --python-version --platform --implementation --abi --progress-bar --timeout --proxy --retries
-    --trusted-host --cache-dir -C --config-settings --global-option --src --upgrade-strategy --index --default-index
-    -p --python --report --log --cert --client-cert --exists-action --root-user-action --use-feature""".split()
+    (
+        *("-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-binary"),
+        *(
+            "--only-binary",
+            "-t",
+            "--target",
+            "--prefix",
+            "--root",
+            "--python-version",
+            "--platform",
+            "--implementation",
+        ),
+        *("--abi", "--progress-bar", "--timeout", "--proxy", "--retries", "--trusted-host", "--cache-dir", "-C"),
+        *("--config-settings", "--global-option", "--src", "--upgrade-strategy", "--index", "--default-index", "-p"),
+        *("--python", "--report", "--log", "--cert", "--client-cert", "--exists-action", "--root-user-action"),
+    )
 )
-_CONDA_VALUES: Final = frozenset("-c --channel -n --name -p --prefix --file --revision --solver".split())
+_CONDA_VALUES: Final = frozenset(
+    ("-c", "--channel", "-n", "--name", "-p", "--prefix", "--file", "--revision", "--solver")
+)
 _CONDA_SPEC: Final = re.compile(r"(?:[\w.\-/]+::)?(?P<name>[\w.\-]+)(?P<version>.*)")
 
 

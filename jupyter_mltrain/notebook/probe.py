@@ -4,8 +4,9 @@ Standard library only, and never imported by this project: its text is handed to
 
 Printed: ``version``; ``paths`` (each folder of ``sys.path`` with its modification time in ns, taken first);
 ``suffixes`` of modules; ``stdlib`` (top-level names); ``distributions`` (name, version, url, editable); ``providers``
-(top-level name -> indices of the distributions that have modules below it); ``shared`` (dotted module -> indices, for
-the top-level names that have several providers); ``loose`` (top-level modules that no distribution brings).
+(top-level name -> indices of the distributions that have modules below it); ``shared`` (for the top-level names that
+are namespaces or have several providers: dotted module -> indices); ``loose`` (top-level modules that no distribution
+brings).
 """
 
 from __future__ import annotations
@@ -88,18 +89,23 @@ def modules_of(distribution: metadata.Distribution, editable: bool) -> set[str]:
     """Return the dotted modules of a distribution; only top-level ones where its metadata says no more."""
     files = record_of(distribution)
     found = {module for module in map(module_of, files) if module}
-    found |= set((distribution.read_text("top_level.txt") or "").replace("/", ".").split())
+    tops = {module.split(".")[0] for module in found}
+    declared = (distribution.read_text("top_level.txt") or "").split()
+    found |= {name for name in declared if name.isidentifier() and name not in tops}
     return found | linked_modules(distribution, files) if editable else found
 
 
-def shared_modules(providers: dict[str, list[int]], modules: list[set[str]]) -> dict[str, list[int]]:
-    """Return who brings which module below the top-level names that several distributions bring."""
-    shared: dict[str, list[int]] = {}
+def shared_modules(providers: dict[str, list[int]], modules: list[set[str]]) -> dict[str, dict[str, list[int]]]:
+    """Return who brings which module below the top-level names that are namespaces or come from several."""
+    shared: dict[str, dict[str, list[int]]] = {}
     for top, indices in providers.items():
-        for index in indices if len(indices) > 1 else []:
+        if len(indices) == 1 and top in modules[indices[0]]:
+            continue
+        below = shared.setdefault(top, {})
+        for index in indices:
             for name in modules[index]:
                 if name.split(".")[0] == top:
-                    shared.setdefault(name, []).append(index)
+                    below.setdefault(name, []).append(index)
     return shared
 
 

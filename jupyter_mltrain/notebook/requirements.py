@@ -74,7 +74,11 @@ class _Resolver:
             self._note_folder(distribution, used.where)
         if distributions or self._installed_by_line(top) or used.what.optional:
             return
-        self._report(top, _loose(top, used.where) if self._environment.has(top) else self._unresolved(top, used.where))
+        if top in self._environment.loose:
+            self._report(top, _loose(top, used.where))
+        else:  # of a namespace that is there in part, the part that is missing
+            name = used.what.module if top in self._environment.providers else top
+            self._report(name, self._unresolved(name, used.where))
 
     def _providing(self, wanted: Import) -> list[Distribution]:
         """Return the distributions behind an import: ``from google.cloud import storage`` asks for the submodule."""
@@ -103,26 +107,26 @@ class _Resolver:
         if meant and self._environment.has(top):
             self._report(f"{top}!", _misspelled(top, meant, used.where))
 
-    def _unresolved(self, top: str, where: Mapping[str, Any]) -> Finding:
-        message = f"The import of {top!r} resolves to nothing in the kernel's environment."
+    def _unresolved(self, name: str, where: Mapping[str, Any]) -> Finding:
+        message = f"The import of {name!r} resolves to nothing in the kernel's environment."
         # With an install line for something unknown the module may come from there.
         severity = Severity.WARNING if self._unknown_installs() else Severity.ERROR
-        return Finding("import-unresolved", severity, message, self._suggestion(top), dict(where))
+        return Finding("import-unresolved", severity, message, self._suggestion(name), dict(where))
 
     def _unknown_installs(self) -> bool:
         return any(name not in self._environment.by_name for name in self._installs)
 
-    def _suggestion(self, top: str) -> str:
-        if top in MISSPELLED:
-            return f"Did you mean {MISSPELLED[top]!r}? {top!r} is a known misspelling; do not install it."
-        distribution = DISTRIBUTION_OF_MODULE.get(top)
+    def _suggestion(self, name: str) -> str:
+        if name in MISSPELLED:
+            return f"Did you mean {MISSPELLED[name]!r}? {name!r} is a known misspelling; do not install it."
+        distribution = DISTRIBUTION_OF_MODULE.get(name)
         if distribution:
             return f"It is in the distribution {distribution!r}: install that into the kernel's environment."
-        known = [name for name in (*self._environment.providers, *self._environment.stdlib) if not name.startswith("_")]
-        near = difflib.get_close_matches(top, sorted(known), n=1, cutoff=0.75)
+        known = [top for top in (*self._environment.providers, *self._environment.stdlib) if not top.startswith("_")]
+        near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.75)
         if near:
             return f"Did you mean {near[0]!r}?"
-        return f"If {top!r} is right, install {normalise(top)!r} into the kernel's environment, or ship the module."
+        return f"If {name!r} is right, install {normalise(name)!r} into the kernel's environment, or ship the module."
 
     def _note_folder(self, distribution: Distribution, where: Mapping[str, Any]) -> None:
         if not distribution.url.startswith("file:") or distribution.key == _OWN:

@@ -1,14 +1,46 @@
-"""Read and follow the log of a replica across rotation and restarts."""
+"""Read and follow the log of a replica across rotation and restarts.
+
+A pod's folder has one folder for each run, ``<generation>-<run>``, with the segments that the shim writes. A cursor is
+``<run>:<offset>``; offsets count the bytes that the run has written, so they stay good when old segments go.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import contextlib
+import os
+import re
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Final, NamedTuple
 
+from ...errors import InvalidInput
 from ..base import Cursor, LogChunk
+from . import replica
+from .bell import Bell
+from .replica import RunState
+
+CHUNK_BYTES: Final = 256 * 1024
+_RUN: Final = re.compile(r"\d+-\d+")
+_OVER: Final = (RunState.EXITED, RunState.LOST, RunState.ABSENT)
 
 
-def read(
+class Position(NamedTuple):
+    """A place in the log of a pod."""
+
+    run: str
+    offset: int
+
+
+class Piece(NamedTuple):
+    """Whole lines from one run's log, and the offset at which they start."""
+
+    start: int
+    content: bytes
+
+
+async def read(
     pod: Path,
     *,
     after: Cursor | None = None,
@@ -17,18 +49,175 @@ def read(
     follow: bool = False,
     finished: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[LogChunk]:
-    """Read the log of a pod: all its runs in ``pod/<generation>-<restart>/``, oldest first.
+    """Read the log of a pod: all its runs in ``pod/<generation>-<run>/``, oldest first, in chunks of whole lines.
 
     Parameters
     ----------
     after:
-        Go on after this chunk's cursor (``"<generation>-<restart>:<byte offset>"``).
+        Go on after this chunk's cursor (``"<generation>-<run>:<byte offset>"``).
     tail:
         Start with the last so many lines of the last run instead.
     previous:
-        Only the run before the last one, as ``kubectl logs --previous``.
+        Only the run before the last one, as ``kubectl logs --previous``; it is over, so there is nothing to follow.
     follow:
         Wait for more, without polling, until the last run has ended and ``finished()`` says that no other will come.
         Whoever makes a new run or ends the pod rings ``pod/followers`` (``bell.ring_all``).
+
+    Raises
+    ------
+    InvalidInput
+        The cursor is none of this project's.
     """
-    raise NotImplementedError
+    with contextlib.ExitStack() as stack:
+        bell = stack.enter_context(_follower(pod)) if follow and not previous else None
+        names = runs(pod)[-2:-1] if previous else runs(pod)
+        position = _parse(after) if after is not None else _start(pod, names, tail)
+        while True:
+            done = bell is None or (finished() and _over(pod))  # before reading: all that was written by now is read
+            for name in names:
+                async for chunk in _read_run(pod, name, position, gone=position.run not in names):
+                    position = _parse(chunk.cursor)
+                    yield chunk
+            if done or bell is None:
+                return
+            await _until_rung(bell, pod)
+            names = runs(pod)
+
+
+def runs(pod: Path) -> list[str]:
+    """Return the names of the pod's runs, oldest first."""
+    with contextlib.suppress(FileNotFoundError):
+        return sorted((path.name for path in pod.iterdir() if _RUN.fullmatch(path.name)), key=_order)
+    return []
+
+
+def _order(run: str) -> tuple[int, ...]:
+    return tuple(map(int, run.split("-")))
+
+
+def _follower(pod: Path) -> Bell:
+    folder = pod / "followers"
+    folder.mkdir(parents=True, exist_ok=True)
+    return Bell(folder / uuid.uuid4().hex)
+
+
+def _parse(cursor: Cursor) -> Position:
+    run, _, offset = cursor.partition(":")
+    if not _RUN.fullmatch(run) or not offset.isdecimal():
+        raise InvalidInput(f"{cursor!r} is no position in a log", hint="Hand back the cursor of a chunk as it was.")
+    return Position(run, int(offset))
+
+
+def _start(pod: Path, names: list[str], tail: int | None) -> Position:
+    if tail is None or not names:
+        return Position("0-0", 0)
+    return Position(names[-1], tail_offset(replica.log_folder(pod / names[-1]), tail))
+
+
+def _over(pod: Path) -> bool:
+    names = runs(pod)
+    return not names or replica.inspect(pod / names[-1]).state in _OVER
+
+
+async def _read_run(pod: Path, name: str, position: Position, *, gone: bool) -> AsyncIterator[LogChunk]:
+    """Read what one run has written after a position, without waiting."""
+    if _order(name) < _order(position.run):
+        return
+    offset = position.offset if name == position.run else 0
+    over = replica.inspect(pod / name).state in _OVER
+    truncated = gone and position.offset > 0
+    while piece := await asyncio.to_thread(read_piece, replica.log_folder(pod / name), offset, over=over):
+        truncated = truncated or piece.start > offset
+        offset = piece.start + len(piece.content)
+        yield LogChunk(pod.name, f"{name}:{offset}", piece.content.decode("utf-8", "replace"), truncated)
+        truncated = False
+
+
+async def _until_rung(bell: Bell, pod: Path) -> None:
+    """Sleep until the bell is rung, or the shim of the last run ends, be it without a word."""
+    woken = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    names = runs(pod)
+    end = replica.end_fd(pod / names[-1]) if names else None
+    watched = [bell.fileno()] if end is None else [bell.fileno(), end]
+    try:
+        for fd in watched:
+            loop.add_reader(fd, woken.set)
+        await woken.wait()
+    finally:
+        for fd in watched:
+            loop.remove_reader(fd)
+        if end is not None:
+            os.close(end)
+    bell.drain()
+
+
+# One run
+
+
+def segments(folder: Path) -> list[tuple[int, Path]]:
+    """Return the offset of the first byte and the path of each segment in a log folder, in order."""
+    with contextlib.suppress(FileNotFoundError):
+        return sorted((int(path.suffix[1:]), path) for path in folder.iterdir() if path.stem == "log")
+    return []
+
+
+def read_piece(folder: Path, offset: int, *, over: bool) -> Piece | None:
+    """Read some whole lines from ``offset`` on, or from the oldest that is left; ``None`` if there are none.
+
+    Parameters
+    ----------
+    over:
+        Nothing will be written any more, so what follows the last line end is a line too.
+    """
+    found = segments(folder)
+    if not found:
+        return None
+    start, path = next((each for each in reversed(found) if each[0] <= offset), found[0])
+    at = max(start, offset)
+    try:
+        content = _whole_lines(path, at - start, unfinished=over and path == found[-1][1])
+    except FileNotFoundError:  # rotated away just now
+        return read_piece(folder, offset, over=over)
+    return Piece(at, content) if content else None
+
+
+def _whole_lines(path: Path, position: int, *, unfinished: bool) -> bytes:
+    content = b""
+    with path.open("rb") as file:
+        file.seek(position)
+        while block := file.read(CHUNK_BYTES):
+            content += block
+            if end := content.rfind(b"\n") + 1:
+                return content[:end]
+    return content if unfinished else b""
+
+
+def tail_offset(folder: Path, lines: int) -> int:
+    """Return the offset at which the last so many lines of a log start; only these are read."""
+    end = offset = 0
+    wanted = lines + 1  # the end of the line before them
+    for position, block in _blocks_backwards(folder):
+        if not end:
+            end = offset = position + len(block)
+            wanted -= not block.endswith(b"\n")
+        newline = len(block)
+        while wanted and (newline := block.rfind(b"\n", 0, newline)) >= 0:
+            wanted -= 1
+            offset = position + newline + 1
+        if not wanted:
+            return offset
+        offset = position
+    return offset
+
+
+def _blocks_backwards(folder: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield offset and content of the blocks of a log, the last one first."""
+    for start, path in reversed(segments(folder)):
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+            position = file.seek(0, os.SEEK_END)
+            while position > 0:
+                size = min(position, CHUNK_BYTES)
+                position -= size
+                file.seek(position)
+                yield start + position, file.read(size)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -24,6 +24,9 @@ SUPPORTED: Final = {"TFJob": "kubeflow.org/v1", "PyTorchJob": "kubeflow.org/v1",
 
 # What a document may expand to through aliases. The API server takes at most 3 MiB.
 _MAX_NODES: Final = 100_000
+
+# Up to here a float is the integer that it looks like.
+_MAX_EXACT: Final = 2**53
 
 _TAG: Final = "tag:yaml.org,2002:"
 _JSON_TAGS: Final = {_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "merge")}
@@ -41,7 +44,7 @@ class _Loader(yaml.SafeLoader):
         number = self.construct_yaml_float(node)
         if not math.isfinite(number):
             _refuse(node, f"{node.value} is not a number that JSON has")
-        return int(number) if number.is_integer() else number
+        return int(number) if number.is_integer() and abs(number) < _MAX_EXACT else number
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -107,20 +110,28 @@ def _read(path: Path) -> str:
         raise ManifestError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _documents(text: str, origin: str) -> Iterable[Any]:
+def _documents(text: str, origin: str) -> list[Any]:
     try:
-        if text.lstrip().startswith("{"):
-            return [json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)]
-    except json.JSONDecodeError:
-        pass  # a flow mapping is YAML, too, and the YAML parser points at what is wrong with either
-    try:
-        return list(_yaml_documents(text))
+        return _json_document(text) or list(_yaml_documents(text))
     except yaml.MarkedYAMLError as error:
         raise _marked(error, origin) from None
     except yaml.YAMLError as error:
         raise ManifestError(f"{origin} is not YAML: {error}") from None
     except RecursionError:
         raise ManifestError(f"{origin} is nested too deeply") from None
+
+
+def _json_document(text: str) -> list[Any]:
+    """Return the one document of a JSON text, nothing where it is none.
+
+    A flow mapping looks like JSON and is YAML; and the YAML parser points at what is wrong with either.
+    """
+    if not text.lstrip().startswith("{"):
+        return []
+    try:
+        return [json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)]
+    except json.JSONDecodeError:
+        return []
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -46,7 +46,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "pytorchjob": (
         {
             "framework": "pytorch",
-            "roles": {"Worker": {"replicas": 3, "restart_policy": "OnFailure"}, "Master": {"restart_policy": "OnFailure"}},
+            "roles": {
+                "Worker": {"replicas": 3, "restart_policy": "OnFailure"},
+                "Master": {"restart_policy": "OnFailure"},
+            },
         },
         {},
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,10 @@ from typing import Any, Final
 from ..model.findings import Finding, Severity
 
 _one_at_a_time: Final = threading.Lock()  # detect-secrets keeps its settings in a global
+# What every detector of detect-secrets needs at least: 26 of them take their time for each line.
+_WORTH_A_LOOK: Final = re.compile(
+    r"[\w+/=.~-]{16}|://|-----BEGIN|key|pass|pwd|secret|contrase|token|['\"][0-9a-f]{8}", re.IGNORECASE
+)
 
 
 def likely_secrets(pieces: Iterable[tuple[Mapping[str, Any], str]]) -> list[Finding]:
@@ -21,16 +26,16 @@ def likely_secrets(pieces: Iterable[tuple[Mapping[str, Any], str]]) -> list[Find
     pieces:
         (where, source) of each cell and module. A line that ends in ``# pragma: allowlist secret`` is left alone.
     """
-    places: list[dict[str, Any]] = []
-    lines: list[str] = []
+    places: dict[str, list[dict[str, Any]]] = {}
     for where, source in pieces:
         for number, line in enumerate(source.split("\n"), start=1):
-            places.append({**where, "line": number})
-            lines.append(" ".join(line.splitlines()))
+            if _WORTH_A_LOOK.search(line):
+                places.setdefault(" ".join(line.splitlines()), []).append({**where, "line": number})
+    lines = list(places)
     kinds: dict[int, set[str]] = {}
     for kind, number in _scan("\n".join(lines)):
         kinds.setdefault(number, set()).add(kind)
-    return [_finding(kinds[number], places[number - 1]) for number in sorted(kinds)]
+    return [_finding(kinds[number], place) for number in sorted(kinds) for place in places[lines[number - 1]]]
 
 
 def _scan(text: str) -> list[tuple[str, int]]:
@@ -38,7 +43,8 @@ def _scan(text: str) -> list[tuple[str, int]]:
     from detect_secrets.core.scan import scan_file
     from detect_secrets.settings import default_settings
 
-    with tempfile.TemporaryDirectory() as folder, _one_at_a_time, default_settings():
+    with tempfile.TemporaryDirectory() as folder, _one_at_a_time, default_settings() as settings:
+        settings.plugins.pop("IPPublicDetector", None)  # an address is no secret
         # It scans files only, and the name matters: in Python code a password has to stand in quotes.
         file = Path(folder) / "notebook.py"
         file.write_text(text, encoding="utf-8", errors="replace")

@@ -3,8 +3,8 @@
     go mod download -json github.com/kubeflow/training-operator@v1.9.4 k8s.io/kubernetes@v1.36.3
     python tools/make_schemas.py TRAINING_OPERATOR_DIR KUBERNETES_DIR
 
-The folders are the ``Dir`` that Go prints. Descriptions and everything else that no rule reads are left out; what
-remains of the CRDs is a Kubernetes structural schema, what remains of the OpenAPI document a JSON Schema with ``$defs``.
+The folders are the ``Dir`` that Go prints. Descriptions and all else that no rule reads are left out; what remains of
+the CRDs is a Kubernetes structural schema, what remains of the OpenAPI document a JSON Schema with ``$defs``.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import kubeflow
-from .request import json_value, json_word
+from . import batch, kubeflow
+from .request import json_value
+from .structs import json_word
 from .verdict import Refused, Verdict, bad_request
 
 __all__ = ["Verdict", "validate"]
@@ -34,7 +35,7 @@ def _validate(manifest: Any) -> Verdict:
         text = f"json: cannot unmarshal {json_word(manifest)} into Go value of type struct"
         raise bad_request(f"the object provided is unrecognized: couldn't get version/kind; json parse error: {text}")
     kind = _endpoint(manifest)
-    return kubeflow.validate(manifest, kind)
+    return batch.validate(manifest) if kind == "Job" else kubeflow.validate(manifest, kind)
 
 
 def _endpoint(manifest: dict[str, Any]) -> str:

@@ -131,23 +131,31 @@ def _validate_webhook(job: dict[str, Any], kind: str) -> None:
         raise Refused(Verdict(403, "Forbidden", denied + aggregate(errors), errors[0].field))
 
 
-def _first_unreadable(value: Any, schema: Schema | None) -> str | None:
+def _first_unreadable(value: Any, schema: Schema | None, fields: tuple[str, ...] = ()) -> str | None:
     """Return why Go cannot read what the schema lets pass: quantities and ports have parsers of their own."""
     schema = schema or {}
     if schema.get("x-kubernetes-int-or-string"):
-        if "pattern" in schema:
-            return None if not isinstance(value, str) or valid_quantity(value) else BAD_QUANTITY
-        if not isinstance(value, str) and not -(2**31) <= value < 2**31:
-            return f"json: cannot unmarshal number {go_format(value)} into Go value of type int32"
-        return None
+        if isinstance(value, str):
+            return None if "pattern" not in schema or valid_quantity(value) else BAD_QUANTITY
+        return None if "pattern" in schema or -(2**31) <= value < 2**31 else _port_out_of_range(value, fields)
     if isinstance(value, dict):
         properties, others = schema.get("properties", {}), schema.get("additionalProperties")
-        children = ((value[key], properties.get(key, others)) for key in sorted(value))
+        children = [
+            (value[key], properties.get(key, others), (*fields, key) if key in properties else fields)
+            for key in sorted(value)
+        ]
     elif isinstance(value, list):
-        children = ((item, schema.get("items")) for item in value)
+        children = [(item, schema.get("items"), fields) for item in value]
     else:
         return None
-    return next(filter(None, (_first_unreadable(item, known) for item, known in children)), None)
+    return next(filter(None, (_first_unreadable(*item) for item in children)), None)
+
+
+def _port_out_of_range(value: float, fields: tuple[str, ...]) -> str:
+    # Go names the innermost struct and, on the way, the struct that a probe embeds.
+    struct = {"httpGet": "HTTPGetAction", "tcpSocket": "TCPSocketAction"}.get(fields[-2], "")
+    path = ".".join(f"{name}.ProbeHandler" if name.endswith("Probe") else name for name in fields)
+    return f"json: cannot unmarshal number {int(value)} into Go struct field {struct}.{path} of type int32"
 
 
 def _check_name(job: dict[str, Any]) -> Iterator[FieldError]:

@@ -30,8 +30,7 @@ def check(metadata: dict[str, Any], rule: NameRule = dns_1123_subdomain) -> Iter
         yield invalid("metadata.namespace", metadata["namespace"], line)
     yield from check_labels(metadata.get("labels") or {}, "metadata.labels")
     yield from check_annotations(metadata.get("annotations") or {}, "metadata.annotations")
-    for owner in metadata.get("ownerReferences") or ():
-        yield from _check_owner(owner or {})
+    yield from _check_owners([owner or {} for owner in metadata.get("ownerReferences") or ()])
     for finalizer in metadata.get("finalizers") or ():
         for line in label_key(finalizer or ""):
             yield invalid("metadata.finalizers", finalizer or "", line)
@@ -71,10 +70,19 @@ def check_annotations(annotations: dict[str, Any], field: str) -> Iterator[Field
         yield too_long(field, _MAX_ANNOTATIONS)
 
 
-def _check_owner(owner: dict[str, Any]) -> Iterator[FieldError]:
+def _check_owners(owners: list[dict[str, Any]]) -> Iterator[FieldError]:
     field = "metadata.ownerReferences"
-    if not (owner.get("apiVersion") or "").rpartition("/")[2]:
-        yield invalid(f"{field}.apiVersion", owner.get("apiVersion") or "", "version must not be empty")
-    for key in ("kind", "name", "uid"):
-        if not owner.get(key):
-            yield invalid(f"{field}.{key}", "", "must not be empty")
+    controller = ""
+    for owner in owners:
+        if not (owner.get("apiVersion") or "").rpartition("/")[2]:
+            yield invalid(f"{field}.apiVersion", owner.get("apiVersion") or "", "version must not be empty")
+        for key in ("kind", "name", "uid"):
+            if not owner.get(key):
+                yield invalid(f"{field}.{key}", "", "must not be empty")
+        if not owner.get("controller"):
+            continue
+        name = f"{owner.get('kind') or ''}/{owner.get('name') or ''}"
+        if controller:
+            both = f'Found "true" in references for {controller} and {name}'
+            yield invalid(field, owners, f"Only one reference can have Controller set to true. {both}")
+        controller = controller or name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from .structs import Decoding, json_word
@@ -71,15 +72,18 @@ def check_version(manifest: dict[str, Any], kind: str) -> tuple[str, str]:
 
 def check_metadata_types(manifest: dict[str, Any], kind: str, version: str) -> list[str]:
     """Return the unknown fields of ``metadata``. Raises ``Refused`` for wrong types."""
-    # The server writes metadata anew before it decodes it, with its keys in order.
-    decoding = Decoding(_sorted(manifest.get("metadata")), "ObjectMeta")
+    decoding = Decoding(_rewritten(manifest.get("metadata")), "ObjectMeta")
     if decoding.error is not None:
         message = f'{manifest["kind"]} in version "{version}" cannot be handled as a {kind}: {decoding.error}'
         raise bad_request(message, "metadata")
     return [f"metadata.{path}" for path in decoding.unknown]
 
 
-def _sorted(value: Any) -> Any:
+def _rewritten(value: Any) -> Any:
+    # The server writes metadata anew before it decodes it: keys in order, whole numbers without a point.
     if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list) else value
+        return {key: _rewritten(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_rewritten(item) for item in value]
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e21
+    return int(Decimal(repr(value))) if whole else value

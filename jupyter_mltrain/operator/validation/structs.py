@@ -6,16 +6,26 @@ structs are the ``$defs`` of the Job schema, each under the name of its Go type.
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from typing import Any
 
 from .schema import Schema, load
 from .structural import json_type
-from .verdict import go_format, quote
 
 _JSON_WORDS = {"boolean": "bool", "integer": "number"}
-_GO_TYPES = {"boolean": "bool", "uid": "types.UID"}
+# Go's own name of a type, by the field or by the JSON type.
+_GO_TYPES = {
+    "boolean": "bool",
+    "completionMode": "v1.CompletionMode",
+    "imagePullPolicy": "v1.PullPolicy",
+    "limits": "v1.ResourceList",
+    "operation": "v1.ManagedFieldsOperationType",
+    "requests": "v1.ResourceList",
+    "restartPolicy": "v1.RestartPolicy",
+    "uid": "types.UID",
+}
 _INT_LIMITS = {"int32": 2**31, "int64": 2**63}
 _QUANTITY = re.compile(r"([+-]?(\d+\.?\d*|\.\d+))(|[numkMGTPE]|[KMGTPE]i|[eE][+-]?\d{1,18})")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)")
@@ -83,7 +93,7 @@ class Decoding:
             limit = _INT_LIMITS[schema.get("format", "int64")]
             # Go reads no exponent and no fraction into an integer.
             if isinstance(value, float) or not -limit <= value < limit:
-                self._wrong(value, _go_type(schema, at), at, f"number {go_format(value)}")
+                self._wrong(value, _go_type(schema, at), at, f"number {json.dumps(value)}")
         elif kind != have:
             self._wrong(value, _go_type(schema, at), at)
 
@@ -91,27 +101,36 @@ class Decoding:
         if name == "IntOrString":
             self._int_or_string(value, at)
         elif name == "Quantity":
-            text = value.strip() if isinstance(value, str) else go_format(value)
+            text = value.strip() if isinstance(value, str) else json.dumps(value)
             if isinstance(value, bool | list | dict) or not valid_quantity(text):
                 self._abort = BAD_QUANTITY
         elif not isinstance(value, str):
-            self._abort = f"json: cannot unmarshal {json_word(value)} into Go value of type string"
+            self._abort = _mismatch(json_word(value), "string", at)
         elif not _valid_time(value):
-            layout = "2006-01-02T15:04:05Z07:00"
-            self._abort = f"parsing time {quote(value)} as {quote(layout)}: cannot parse {quote(value)} as {quote('2006')}"
+            text, layout = _time_quote(value), "2006-01-02T15:04:05Z07:00"
+            self._abort = f'parsing time {text} as "{layout}": cannot parse {text} as "2006"'
 
     def _int_or_string(self, value: Any, at: _At) -> None:
         if isinstance(value, str):
             return
         if not isinstance(value, int) or isinstance(value, bool):
-            self._wrong(value, "int32", at, None if not isinstance(value, float) else f"number {go_format(value)}")
+            self._wrong(value, "int32", at, None if not isinstance(value, float) else f"number {json.dumps(value)}")
         elif not -(2**31) <= value < 2**31:
-            self._wrong(value, "int32", at, f"number {value}")
+            self._wrong(value, "int32", at, f"number {json.dumps(value)}")
 
     def _wrong(self, value: Any, wanted: str, at: _At, what: str | None = None) -> None:
-        where = f"struct field {at.struct}.{'.'.join(at.fields)}" if at.struct else "value"
-        text = f"json: cannot unmarshal {what or json_word(value)} into Go {where} of type {wanted}"
-        self._first = self._first or text
+        self._first = self._first or _mismatch(what or json_word(value), wanted, at)
+
+
+def _mismatch(what: str, wanted: str, at: _At) -> str:
+    where = f"struct field {at.struct}.{'.'.join(at.fields)}" if at.struct else "value"
+    return f"json: cannot unmarshal {what} into Go {where} of type {wanted}"
+
+
+def _time_quote(text: str) -> str:
+    """Write a string as Go's package time does: bytes outside ASCII stand for themselves."""
+    escaped = "".join(chr(byte) if 0x20 <= byte < 0x80 else f"\\x{byte:02x}" for byte in text.encode())
+    return '"' + escaped.replace('"', '\\"') + '"'
 
 
 class _At:
@@ -140,16 +159,19 @@ def json_word(value: Any) -> str:
 
 
 def _go_type(schema: Schema, at: _At) -> str:
+    field = at.fields[-1] if at.fields else ""
+    if field in _GO_TYPES:
+        return _GO_TYPES[field]
     if "$ref" in schema:
         return f"v1.{schema['$ref'].rpartition('/')[2]}"
-    kind = schema.get("type", "")
+    kind: str = schema.get("type", "")
     if kind == "array":
         return f"[]{_go_type(schema['items'], _At())}"
     if "additionalProperties" in schema:
         return f"map[string]{_go_type(schema['additionalProperties'], _At())}"
     if kind == "integer":
         return str(schema.get("format", "int64"))
-    return _GO_TYPES.get(at.fields[-1] if at.fields else "", _GO_TYPES.get(kind, kind))
+    return _GO_TYPES.get(kind, kind)
 
 
 def valid_quantity(text: str) -> bool:

@@ -88,7 +88,7 @@ def _integral(value: float) -> bool:
 
 
 def _check_int_or_string(value: Any, path: str) -> Iterator[FieldError]:
-    if value is None or _fits(value, ("integer", "string")) and not _out_of_range(value, "integer"):
+    if value is None or (_fits(value, ("integer", "string")) and not _out_of_range(value, "integer")):
         return
     yield invalid("", "", f'"{path}" must validate at least one schema (anyOf)')
     yield from _check_type(value, {"type": "integer"}, path)
@@ -158,7 +158,9 @@ def _check_unique(value: list[Any], schema: Schema, path: str) -> Iterator[Field
                 yield invalid(f"{path}[{number}]", item, "must be an object for an array of list-type map")
                 return
         keys = schema["x-kubernetes-list-map-keys"]
-        yield from _duplicates([{key: item[key] for key in keys if key in item} for item in map(_or_empty, value)], path)
+        yield from _duplicates(
+            [{key: item[key] for key in keys if key in item} for item in map(_or_empty, value)], path
+        )
 
 
 def _or_empty(item: dict[str, Any] | None) -> dict[str, Any]:

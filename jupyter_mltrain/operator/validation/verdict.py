@@ -39,8 +39,8 @@ class Verdict:
 ACCEPTED = Verdict(201)
 
 
-class Refused(Exception):  # noqa: N818 - it carries the verdict up, it is no failure of this program
-    """The manifest got its verdict before all checks were done."""
+class Refused(Exception):
+    """The manifest got its verdict before all checks were done: this carries it up, it is no failure."""
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict.message)
@@ -165,13 +165,14 @@ def go_format(value: object) -> str:
 
 
 def _go_float(value: float) -> str:
-    if value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
-    text = repr(value)
-    if 1e-4 <= abs(value) < 1e21 or value == 0:
-        return text
-    mantissa, _, exponent = f"{value!r}".partition("e")
-    return f"{mantissa.removesuffix('.0')}e{int(exponent):+03d}" if exponent else f"{value:e}"
+    exponent = f"{value:.17e}".partition("e")[2]
+    if value == 0 or -4 <= int(exponent) < 6:
+        return repr(value).removesuffix(".0")
+    shortest, _, written = repr(value).partition("e")
+    if not written:  # the same digits with the point after the first one
+        digits = shortest.lstrip("-").removesuffix(".0").replace(".", "").strip("0")
+        shortest = ("-" if value < 0 else "") + f"{digits[0]}.{digits[1:]}"
+    return f"{shortest.removesuffix('.')}e{int(exponent):+03d}"
 
 
 def go_type(value: Any) -> str:

@@ -73,7 +73,7 @@ def app() -> None:
     """Notebooks as training jobs: TFJob or PyTorchJob, on this machine or on a Kubernetes cluster.
 
     Exit codes: 0 done and succeeded, 1 the job failed, 2 the input was wrong, 3 it could not be done, 4 the job was
-    cancelled, 130 interrupted (a job that was being followed goes on).
+    cancelled, 130 interrupted (a job that was being followed goes on), 70 a fault in mltrain itself.
     """
 
 
@@ -97,4 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader of the pipe went away (`mltrain list | head`): say nothing, and let the interpreter not try to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
+    except Exception as error:  # noqa: BLE001  (nobody foresaw it; a user still gets a sentence, not a traceback)
+        code = _unforeseen(error, as_json=as_json)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unforeseen(error: Exception, *, as_json: bool) -> int:
+    if os.environ.get("MLTRAIN_DEBUG"):
+        raise error
+    message = f"Something went wrong that nobody foresaw: {type(error).__name__}: {error}"
+    print_error(MltrainError(message, hint="MLTRAIN_DEBUG=1 shows where; please report it."), as_json=as_json)
+    return 70

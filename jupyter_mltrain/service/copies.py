@@ -36,7 +36,7 @@ def export(plan: Plan, what: str, target: Path | None) -> Export:
     from ..notebook import inject
     from ..notebook.script import export_script
 
-    source = inject.parameters_source(plan.parameters) if plan.parameters else None
+    source = inject.injected_source(plan.parameters) if plan.parameters else None
     script = export_script(plan.program.to_notebook(), parameters_source=source, name=plan.program.name)
     return _written(Export(script.text, tuple(script.findings)), target)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import InvalidInput
 from ..model.spec import Framework, TrainingSpec, parse_spec
+from ..notebook.provenance import Provenance
 from .request import Plan, Request
 
 _TRAINING_ROLES = ("Chief", "Master", "Worker")
@@ -114,7 +115,6 @@ def make_plan(request: Request, *, job_id: str | None = None, local: bool, base:
         values, notes = absolute_paths(values, base or Path.cwd())
     sources = [cell.source for cell in program.cells if cell.type == "code"]
     spec = complete_spec(request, checks.detect_framework(frozen.imports, sources), notes)
-    facts = {"sources": sources, "imports": frozen.imports, "parameters": values}
     manifest = manifests.build(
         spec,
         job_id=job_id,
@@ -124,10 +124,13 @@ def make_plan(request: Request, *, job_id: str | None = None, local: bool, base:
         kernel=program.kernel,
         parameters=values,
         image=spec.image,
-        commit=frozen.provenance.commit,
+        commit=_commit(frozen.provenance),
         version=_version(),
     )
-    findings: list[Finding] = [*frozen.findings, *checks.check(spec, **facts)]
+    findings: list[Finding] = [
+        *frozen.findings,
+        *checks.check(spec, sources=sources, imports=frozen.imports, parameters=values),
+    ]
     findings.sort(key=lambda finding: list(Severity).index(finding.severity))
     return Plan(
         job_id, program, frozen.blobs, frozen.provenance.to_dict(), values, manifest, tuple(findings), tuple(notes)
@@ -147,6 +150,12 @@ def complete_spec(request: Request, detected: Framework, notes: list[str]) -> Tr
     if request.roles or "roles" not in data:
         data["roles"] = make_roles(framework, request.roles, data.get("roles") or {})
     return parse_spec(data)
+
+
+def _commit(provenance: Provenance) -> str | None:
+    if provenance.commit is None:
+        return None
+    return f"{provenance.commit}-dirty" if provenance.dirty else provenance.commit
 
 
 def _version() -> str:

@@ -70,18 +70,22 @@ async def read(
     """
     with contextlib.ExitStack() as stack:
         bell = stack.enter_context(_follower(pod)) if follow and not previous else None
-        names = runs(pod)[-2:-1] if previous else runs(pod)
-        position = _parse(after) if after is not None else _start(pod, names, tail)
+        position = None if after is None else _parse(after)
         while True:
-            done = bell is None or (finished() and _over(pod))  # before reading: all that was written by now is read
-            for name in names:
-                async for chunk in _read_run(pod, name, position, gone=position.run not in names):
-                    position = _parse(chunk.cursor)
-                    yield chunk
-            if done or bell is None:
-                return
-            await _until_rung(bell, pod)
-            names = runs(pod)
+            # Whether more will come, then what there is, then what is written in it: in this order nothing is missed.
+            last_look = bell is None or finished()
+            names = runs(pod)[-2:-1] if previous else runs(pod)
+            with _end_of(pod, names, watched=bell is not None) as end:
+                done = last_look and (bell is None or _over(pod, names))
+                position = position or _start(pod, names, tail)
+                for name in names:
+                    async for chunk in _read_run(pod, name, position, gone=position.run not in names):
+                        position = _parse(chunk.cursor)
+                        yield chunk
+                if done or bell is None:
+                    return
+                await _until_readable(bell.fileno(), end)
+            bell.drain()
 
 
 def runs(pod: Path) -> list[str]:
@@ -114,8 +118,18 @@ def _start(pod: Path, names: list[str], tail: int | None) -> Position:
     return Position(names[-1], tail_offset(replica.log_folder(pod / names[-1]), tail))
 
 
-def _over(pod: Path) -> bool:
-    names = runs(pod)
+@contextlib.contextmanager
+def _end_of(pod: Path, names: list[str], *, watched: bool) -> Iterator[int | None]:
+    """Open what becomes readable when the shim of the last run ends, be it without a word."""
+    fd = replica.end_fd(pod / names[-1]) if names and watched else None
+    try:
+        yield fd
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def _over(pod: Path, names: list[str]) -> bool:
     return not names or replica.inspect(pod / names[-1]).state in _OVER
 
 
@@ -133,13 +147,10 @@ async def _read_run(pod: Path, name: str, position: Position, *, gone: bool) -> 
         truncated = False
 
 
-async def _until_rung(bell: Bell, pod: Path) -> None:
-    """Sleep until the bell is rung, or the shim of the last run ends, be it without a word."""
+async def _until_readable(*fds: int | None) -> None:
     woken = asyncio.Event()
     loop = asyncio.get_running_loop()
-    names = runs(pod)
-    end = replica.end_fd(pod / names[-1]) if names else None
-    watched = [bell.fileno()] if end is None else [bell.fileno(), end]
+    watched = [fd for fd in fds if fd is not None]
     try:
         for fd in watched:
             loop.add_reader(fd, woken.set)
@@ -147,9 +158,6 @@ async def _until_rung(bell: Bell, pod: Path) -> None:
     finally:
         for fd in watched:
             loop.remove_reader(fd)
-        if end is not None:
-            os.close(end)
-    bell.drain()
 
 
 # One run

@@ -6,7 +6,7 @@ Source of the rules: Kubernetes 1.36, ``pkg/controller/job/job_controller.go`` (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,12 +25,12 @@ from .job_pods import (
 from .job_policies import judge_failure, success_rule_met
 from .job_spec import JobSpec, format_indexes, parse_indexes
 from .job_tracking import TRACKING, Tracking, backoff, finish_time, pod_key
-from .types import Action, Decision, DeleteJob, DeletePod, Manifest, OperatorEvent, Pod, Status
+from .types import Action, Decision, DeleteJob, DeletePod, OperatorEvent, Pod
 
 _FINAL = ("Complete", "Failed")
 
 
-def reconcile(manifest: Manifest, pods: Sequence[Pod], now: datetime, status: Status) -> Decision:
+def reconcile(manifest: Mapping[str, Any], pods: Sequence[Pod], now: datetime, status: Mapping[str, Any]) -> Decision:
     """Look once at a batch/v1 Job and its pods and say what follows.
 
     Parameters
@@ -54,13 +54,13 @@ def reconcile(manifest: Manifest, pods: Sequence[Pod], now: datetime, status: St
     return _Sync(manifest, spec, pods, now, status).run()
 
 
-def _after_the_end(spec: JobSpec, status: Status, ended: datetime, now: datetime) -> Decision:
+def _after_the_end(spec: JobSpec, status: Mapping[str, Any], ended: datetime, now: datetime) -> Decision:
     if spec.ttl is None:
-        return Decision(deepcopy(status))
+        return Decision(deepcopy(dict(status)))
     left = (ended + spec.ttl - now).total_seconds()
     if left <= 0:
-        return Decision(deepcopy(status), actions=(DeleteJob(),))
-    return Decision(deepcopy(status), requeue_after=left)
+        return Decision(deepcopy(dict(status)), actions=(DeleteJob(),))
+    return Decision(deepcopy(dict(status)), requeue_after=left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,16 @@ class _End:
 class _Sync:
     """One look at one unfinished job. The steps of ``run`` share what they have counted so far."""
 
-    def __init__(self, manifest: Manifest, spec: JobSpec, pods: Sequence[Pod], now: datetime, status: Status) -> None:
+    def __init__(
+        self,
+        manifest: Mapping[str, Any],
+        spec: JobSpec,
+        pods: Sequence[Pod],
+        now: datetime,
+        status: Mapping[str, Any],
+    ) -> None:
         self.manifest, self.spec, self.pods, self.now = manifest, spec, pods, now
-        self.status: dict[str, Any] = deepcopy(status)
+        self.status: dict[str, Any] = deepcopy(dict(status))
         self.tracking = Tracking.from_status(status)
         self.conditions: list[dict[str, Any]] = self.status.get("conditions") or []
         self.actions: list[Action] = []

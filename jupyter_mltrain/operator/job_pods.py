@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
 from .job_spec import JobSpec
-from .types import CreatePod, Manifest, Pod
+from .types import CreatePod, Pod
 
 INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index"
 INDEX_ENV = "JOB_COMPLETION_INDEX"
@@ -74,7 +74,7 @@ def first_pending(spec: JobSpec, taken: frozenset[int], count: int) -> list[int]
     return found
 
 
-def new_pod(manifest: Manifest, spec: JobSpec, number: int, index: int) -> CreatePod:
+def new_pod(manifest: Mapping[str, Any], spec: JobSpec, number: int, index: int) -> CreatePod:
     """Return the pod that the controller would post; ``number`` makes its name unique, ``index`` is -1 if none."""
     template = deepcopy(manifest["spec"]["template"])
     metadata = template.get("metadata") or {}

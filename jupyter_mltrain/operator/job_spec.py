@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-
-from .types import Manifest
 
 DEFAULT_BACKOFF_LIMIT = 6
 UNLIMITED = 2**31 - 1
@@ -38,7 +36,7 @@ class JobSpec:
     success_rules: tuple[dict[str, Any], ...]
 
     @classmethod
-    def from_manifest(cls, manifest: Manifest) -> JobSpec:
+    def from_manifest(cls, manifest: Mapping[str, Any]) -> JobSpec:
         """Read a Job's manifest. What is missing gets the value that the API server would write."""
         spec = manifest["spec"]
         pod = spec["template"]["spec"]

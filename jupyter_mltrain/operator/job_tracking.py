@@ -7,7 +7,7 @@ project reads, so that the caller stores everything with one atomic write and a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,7 +29,7 @@ def pod_key(pod: Pod) -> str:
     return pod.uid or pod.name
 
 
-def published(status: Status) -> Status:
+def published(status: Mapping[str, Any]) -> Status:
     """Return the status as Kubernetes would show it: without what only this project keeps in it."""
     return {key: value for key, value in status.items() if key != TRACKING}
 
@@ -51,7 +51,7 @@ class Tracking:
     """Failures of each completion index that do not, but still lengthen the back-off."""
 
     @classmethod
-    def from_status(cls, status: Status) -> Tracking:
+    def from_status(cls, status: Mapping[str, Any]) -> Tracking:
         """Read what an earlier look has left."""
         data = status.get(TRACKING) or {}
         last = data.get("lastFailureTime")

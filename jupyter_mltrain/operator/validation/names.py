@@ -64,6 +64,17 @@ def label_value(text: str) -> list[str]:
     return _length(text, 63, "bytes") + _pattern(text, rule, _VALUE, "MyValue", "my_value", "12345")
 
 
+def port_name(text: str) -> list[str]:
+    """Check the name of a container's port, such as ``http``."""
+    rules = {
+        "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)": re.fullmatch("[-a-z0-9]+", text),
+        "must contain at least one letter (a-z)": re.search("[a-z]", text),
+        "must not contain consecutive hyphens": "--" not in text,
+        "must not begin or end with a hyphen": not text.startswith("-") and not text.endswith("-"),
+    }
+    return _length(text, 15, "characters") + [rule for rule, kept in rules.items() if not kept]
+
+
 def _length(text: str, limit: int, unit: str) -> list[str]:
     return [f"must be no more than {limit} {unit}"] if len(text.encode("utf-8", "replace")) > limit else []
 

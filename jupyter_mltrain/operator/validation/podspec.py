@@ -11,7 +11,7 @@ from typing import Any
 
 from ...model.quantity import parse_quantity
 from .metadata import check_annotations, check_labels
-from .names import dns_1123_label, dns_1123_subdomain, label_key, label_value
+from .names import dns_1123_label, dns_1123_subdomain, label_key, label_value, port_name
 from .verdict import FieldError, duplicate, forbidden, invalid, not_supported, quote, required
 
 Value = dict[str, Any]
@@ -103,6 +103,7 @@ def _check_toleration(toleration: Value, path: str) -> Iterator[FieldError]:
         yield invalid(f"{path}.operator", operator, text)
     if operator == "Exists" and value:
         yield invalid(f"{path}.operator", value, "value must be empty when `operator` is 'Exists'")
+    yield from _check_one_of(toleration, "operator", ("Equal", "Exists"), path)
     yield from _check_one_of(toleration, "effect", _EFFECTS, path)
 
 
@@ -159,8 +160,7 @@ def _check_container(container: Value, volumes: set[Any], path: str) -> Iterator
     yield from _check_ports(_items(container, "ports"), f"{path}.ports")
     for number, variable in enumerate(_items(container, "env")):
         yield from _check_variable(variable, f"{path}.env[{number}]")
-    for number, mount in enumerate(_items(container, "volumeMounts")):
-        yield from _check_mount(mount, volumes, f"{path}.volumeMounts[{number}]")
+    yield from _check_mounts(_items(container, "volumeMounts"), volumes, f"{path}.volumeMounts")
     for probe in _PROBES:
         if container.get(probe) is not None:
             yield from _check_probe(container[probe], f"{path}.{probe}")
@@ -172,6 +172,8 @@ def _check_ports(ports: list[Value], path: str) -> Iterator[FieldError]:
     names = set()
     for number, port in enumerate(ports):
         at, name = f"{path}[{number}]", port.get("name")
+        for line in port_name(name) if name else ():
+            yield invalid(f"{at}.name", name, line)
         if name and name in names:
             yield duplicate(f"{at}.name", name)
         names.add(name)
@@ -203,14 +205,19 @@ def _check_variable(variable: Value, path: str) -> Iterator[FieldError]:
         yield invalid(f"{path}.valueFrom", "", f"must specify one of: {', '.join(first)} or {last}")
 
 
-def _check_mount(mount: Value, volumes: set[Any], path: str) -> Iterator[FieldError]:
-    name = mount.get("name") or ""
-    if not name:
-        yield required(f"{path}.name")
-    if name not in volumes:
-        yield FieldError(f"{path}.name", f"Not found: {quote(name)}")
-    if not mount.get("mountPath"):
-        yield required(f"{path}.mountPath")
+def _check_mounts(mounts: list[Value], volumes: set[Any], path: str) -> Iterator[FieldError]:
+    seen = set()
+    for number, mount in enumerate(mounts):
+        at, name, where = f"{path}[{number}]", mount.get("name") or "", mount.get("mountPath") or ""
+        if not name:
+            yield required(f"{at}.name")
+        if name not in volumes:
+            yield FieldError(f"{at}.name", f"Not found: {quote(name)}")
+        if not where:
+            yield required(f"{at}.mountPath")
+        if where in seen:
+            yield invalid(f"{at}.mountPath", where, "must be unique")
+        seen.add(where)
 
 
 def _check_probe(probe: Value, path: str) -> Iterator[FieldError]:

@@ -15,6 +15,11 @@ from .schema import Schema, load
 from .structural import json_type
 
 _JSON_WORDS = {"boolean": "bool", "integer": "number"}
+# Structs that others embed: Go names them on the way to a field, JSON does not. Volume embeds all but its name.
+_EMBEDDED: dict[str, dict[str, tuple[str, ...]]] = {
+    "Probe": {"ProbeHandler": ("exec", "httpGet", "tcpSocket", "grpc")},
+    "Volume": {"VolumeSource": ()},
+}
 # Go's own name of a type, by the field or by the JSON type.
 _GO_TYPES = {
     "boolean": "bool",
@@ -22,6 +27,7 @@ _GO_TYPES = {
     "imagePullPolicy": "v1.PullPolicy",
     "limits": "v1.ResourceList",
     "operation": "v1.ManagedFieldsOperationType",
+    "operator": "v1.TolerationOperator",
     "requests": "v1.ResourceList",
     "restartPolicy": "v1.RestartPolicy",
     "uid": "types.UID",
@@ -143,7 +149,10 @@ class _At:
         return f"{self._path}.{key}" if self._path else key
 
     def field(self, struct: str, key: str) -> _At:
-        return _At(struct, (*self.fields, key), self.path(key))
+        embedded = [
+            name for name, keys in _EMBEDDED.get(struct, {}).items() if key in keys or (not keys and key != "name")
+        ]
+        return _At(struct, (*self.fields, *embedded, key), self.path(key))
 
     def key(self, key: str) -> _At:
         return _At(self.struct, self.fields, self.path(key))

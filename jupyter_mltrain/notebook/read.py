@@ -174,7 +174,7 @@ def _document(data: bytes, path: Path) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise _refusal(path, "json", "is not valid JSON: nested too deeply") from None
-    if not isinstance(document, dict) or not isinstance(document.get("nbformat"), int):
+    if not isinstance(document, dict) or type(document.get("nbformat")) is not int:
         raise _refusal(path, "not-a-notebook", "is JSON but not a notebook: it has no 'nbformat' number")
     return document
 
@@ -184,22 +184,29 @@ def _from_document(document: dict[str, Any], path: Path) -> Notebook:
     if major > 4:
         raise _refusal(path, "version", f"has nbformat {major}; this version reads 3 and 4")
     _require_python(document, path)
+    if major < 4:
+        document = _upgraded(document, path)
     try:
-        if major < 4:
-            document = _upgraded(document)
         cells = _cells(document["cells"])
         kernel = document.get("metadata", {}).get("kernelspec", {}).get("name") or "python3"
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        what = f"is not a valid notebook: {type(error).__name__}: {error}"
-        raise _refusal(path, "not-a-notebook", what, "Open and save it in JupyterLab to repair it.") from None
+        raise _invalid(path, error) from None
     return Notebook(path, cells, str(kernel))
 
 
-def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
+def _invalid(path: Path, error: Exception) -> NotebookError:
+    what = f"is not a valid notebook: {type(error).__name__}: {error}"
+    return _refusal(path, "not-a-notebook", what, "Open and save it in JupyterLab to repair it.")
+
+
+def _upgraded(document: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return an nbformat 1-3 document as nbformat 4, without the random cell ids that the upgrade invents."""
     import nbformat
 
-    upgraded: dict[str, Any] = nbformat.reads(json.dumps(document), as_version=4)  # type: ignore[no-untyped-call]
+    try:
+        upgraded: dict[str, Any] = nbformat.reads(json.dumps(document), as_version=4)  # type: ignore[no-untyped-call]
+    except Exception as error:  # noqa: BLE001 - it trusts the document and raises whatever comes of that
+        raise _invalid(path, error) from None
     for cell in upgraded["cells"]:
         cell.pop("id", None)
     return upgraded

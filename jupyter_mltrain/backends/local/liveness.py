@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,11 @@ _MAIN: Final = (
     f"import sys; sys.path.insert(0, {_PACKAGE_ROOT!r}); "
     "from jupyter_mltrain.backends.local.supervisor import main; main(sys.argv[1:])"
 )
+
+_DEFAULT_SIGNALS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE)
+
+_children: set[int] = set()
+"""Supervisors that this process has started."""
 
 
 def take_lock(folder: Path) -> int | None:
@@ -46,25 +52,32 @@ def take_lock(folder: Path) -> int | None:
 
 def start_supervisor(home: Path, job: str, lock: int) -> None:
     """Start a detached supervisor that owns the lock from now on; the descriptor is closed here."""
-    command = [sys.executable, "-I", "-S", "-c", _MAIN, str(home), job, str(lock)]
+    take_in_supervisors()
+    nowhere = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
     try:
-        _detach(command, lock)
-    finally:
-        os.close(lock)
-
-
-def _detach(command: list[str], keep: int) -> None:
-    """Start a command as nobody's child, in a session of its own, through a shell that ends at once."""
-    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        shell = os.posix_spawn(
-            "/bin/sh",
-            ["sh", "-c", '"$@" &', "sh", *command],
-            {"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
-            file_actions=[(os.POSIX_SPAWN_DUP2, null, number) for number in (0, 1, 2)]
-            + [(os.POSIX_SPAWN_DUP2, keep, keep)],
+        pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-I", "-S", "-c", _MAIN, str(home), job, str(lock)],
+            {"LC_ALL": "C.UTF-8"},
+            file_actions=[*nowhere, (os.POSIX_SPAWN_DUP2, lock, lock)],
             setsid=True,
+            setsigmask=(),
+            setsigdef=_DEFAULT_SIGNALS,
         )
     finally:
-        os.close(null)
-    os.waitpid(shell, 0)
+        os.close(lock)
+    _children.add(pid)
+
+
+def take_in_supervisors() -> None:
+    """Let those of our children go that have ended, so that none stays behind as a zombie.
+
+    A double fork would leave that to the first process, which in a container often does not care.
+    """
+    for pid in list(_children):
+        try:
+            ended, _ = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            ended = pid
+        if ended:
+            _children.discard(pid)

@@ -138,6 +138,7 @@ def pods_of(connection: sqlite3.Connection, job: str) -> list[Pod]:
     return [Pod(**_values(row)) for row in rows]
 
 
+# Beside a single max(), SQLite takes the other columns from the row that has it (lang_select.html, "bare columns").
 _LATEST: Final = "SELECT *, max(generation) FROM pods"
 
 
@@ -145,7 +146,7 @@ def latest_pods(connection: sqlite3.Connection, jobs: Iterable[str]) -> dict[str
     """Return by job the last pod of each name, gone or not: what is known of each replica."""
     wanted = list(jobs)
     found: dict[str, list[Pod]] = {job: [] for job in wanted}
-    query = f"{_LATEST} WHERE job IN (SELECT value FROM json_each(?)) GROUP BY job, name ORDER BY min(rowid)"  # noqa: S608
+    query = f"{_LATEST} WHERE job IN (SELECT value FROM json_each(?)) GROUP BY job, name ORDER BY role, idx, name"  # noqa: S608
     for row in connection.execute(query, (dumps(wanted),)):
         values = _values(row)
         del values["max(generation)"]

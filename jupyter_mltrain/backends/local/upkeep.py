@@ -12,7 +12,7 @@ import time
 
 from . import scheduler, tables
 from .ending import purge, remove_folder
-from .liveness import start_supervisor, take_lock
+from .liveness import start_supervisor, take_in_supervisors, take_lock
 from .records import Job
 from .store import Store
 
@@ -22,6 +22,7 @@ Unattended = tuple[str, int]
 
 def tend(store: Store) -> list[Unattended]:
     """Bring the data folder up to date and return the jobs for which the caller has to start supervisors."""
+    take_in_supervisors()
     now = time.time()
     with store.read() as connection:
         due = scheduler.somebody_can_start(connection) or _expired(connection, now)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...errors import ManifestError
 from . import batch, kubeflow
 from .request import json_value
 from .structs import json_word
 from .verdict import Refused, Verdict, bad_request
 
-__all__ = ["Verdict", "validate"]
+__all__ = ["Verdict", "check_manifest", "validate"]
 
 _BY_FIELD = {"tfReplicaSpecs": "TFJob", "pytorchReplicaSpecs": "PyTorchJob", "template": "Job"}
 _KINDS = {kind.lower(): kind for kind in _BY_FIELD.values()}
@@ -28,6 +29,30 @@ def validate(manifest: Mapping[str, Any]) -> Verdict:
         return refused.verdict
     except RecursionError:
         return bad_request("json: exceeded max depth").verdict
+
+
+def check_manifest(manifest: Mapping[str, Any]) -> None:
+    """Let an acceptable manifest pass.
+
+    Raises
+    ------
+    ManifestError
+        The API server would refuse it: with its message and, as far as possible, what to do about it. ``details`` has
+        ``status`` (the HTTP code of the verdict) and ``field``.
+    """
+    verdict = validate(manifest)
+    if verdict.accepted:
+        return
+    raise ManifestError(verdict.message, hint=_hint(manifest, verdict), status=verdict.code, field=verdict.field)
+
+
+def _hint(manifest: Any, verdict: Verdict) -> str:
+    from .hints import hint
+
+    if not isinstance(manifest, Mapping) or verdict.code == 404 or verdict.field == "kind":
+        return "A manifest has kind: TFJob, PyTorchJob (apiVersion: kubeflow.org/v1) or Job (apiVersion: batch/v1)."
+    value = json_value(dict(manifest))
+    return hint(value, _endpoint(value), verdict)
 
 
 def _validate(manifest: Any) -> Verdict:

@@ -9,12 +9,10 @@ from ..errors import InvalidInput
 from ..model.job import Manifest
 from ..model.spec import Framework, TrainingSpec, longest_pod_name
 from .again import manifest_again, parameters_of, pod_templates
+from . import job, pytorchjob, tfjob
 from .documents import read_manifests, to_yaml
-from .job import job
 from .names import job_name, notebook_stem
-from .pytorchjob import pytorchjob
 from .run import Run
-from .tfjob import tfjob
 
 __all__ = [
     "UNBUILT_IMAGE",
@@ -30,7 +28,7 @@ __all__ = [
 UNBUILT_IMAGE: Final = "jupyter-mltrain.invalid/notebook:unbuilt"
 """Stands for an image that nobody has built. No registry can ever have the name (RFC 2606, section 2)."""
 
-_BUILDERS: Final = {Framework.TENSORFLOW: tfjob, Framework.PYTORCH: pytorchjob, Framework.NONE: job}
+_KINDS: Final = {Framework.TENSORFLOW: tfjob, Framework.PYTORCH: pytorchjob, Framework.NONE: job}
 _MAX_POD_NAME: Final = 63
 
 
@@ -90,7 +88,7 @@ def build(
         commit=commit,
         version=version,
     )
-    return _BUILDERS[spec.framework](spec, run)
+    return _KINDS[spec.framework].build(spec, run)
 
 
 def _check_name(name: str, spec: TrainingSpec) -> None:

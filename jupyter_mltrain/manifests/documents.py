@@ -25,38 +25,63 @@ SUPPORTED: Final = {"TFJob": "kubeflow.org/v1", "PyTorchJob": "kubeflow.org/v1",
 # What a document may expand to through aliases. The API server takes at most 3 MiB.
 _MAX_NODES: Final = 100_000
 
-# Up to here a float is the integer that it looks like.
-_MAX_EXACT: Final = 2**53
-
 _TAG: Final = "tag:yaml.org,2002:"
 _JSON_TAGS: Final = {_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "merge")}
-_GO_INT: Final = r"[-+]?(0b[01][01_]*|0o?[0-7_]+|0x[0-9a-fA-F][0-9a-fA-F_]*|0|[1-9][0-9_]*)"
-_GO_FLOAT: Final = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
-_NUMBERS: Final = ((_TAG + "int", re.compile(f"^({_GO_INT})$")), (_TAG + "float", re.compile(f"^({_GO_FLOAT})$")))
-_NUMBER_STARTS: Final = "-+.0123456789"
+_BOOLS: Final = {**yaml.SafeLoader.bool_values, "y": True, "n": False}
+
+_INT: Final = re.compile(r"[-+]?(0[bB][01]+|0[oO]?[0-7]+|0[xX][0-9a-fA-F]+|0|[1-9][0-9]*)")
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_FINITE: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_OTHER_LINE_ENDS: Final = frozenset("\x85\u2028\u2029")  # PyYAML writes them bare, and reads them as a space
+_MAX_EXACT: Final = 2**53  # up to here a float is the integer that it looks like
+
+
+def _number(word: str) -> int | float | None:
+    """Return the number that Go takes a bare word for, ``None`` where it is text. Infinity and NaN are such numbers."""
+    plain = word.replace("_", "")
+    if word[:1] not in "-+.0123456789" or not plain:
+        return None
+    if _INT.fullmatch(plain):
+        integer = int(re.sub(r"^([-+]?0)(?=[0-7])", r"\1o", plain), base=0)
+        if -(2**63) <= integer < 2**64:
+            return integer
+    if _FLOAT.fullmatch(plain) and math.isfinite(number := float(plain)):
+        return int(number) if number.is_integer() and abs(number) < _MAX_EXACT else number
+    return math.nan if _NOT_FINITE.fullmatch(plain) else None
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes JSON's types only, each as Go would."""
+    """Takes JSON's types only."""
+
+    bool_values = _BOOLS
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """Return the tag of a node."""
+        if kind is yaml.ScalarNode and implicit[0]:
+            if _number(value) is not None:
+                return _TAG + "float"
+            if value.lower() in ("y", "n"):
+                return _TAG + "bool"
+        return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
 
     def construct_number(self, node: yaml.ScalarNode) -> int | float:
-        """Read a float as JSON has it: there is no infinity, and 2.0 is the integer 2."""
-        number = self.construct_yaml_float(node)
-        if not math.isfinite(number):
+        """Read a number as JSON has it."""
+        number = _number(node.value)
+        if number is None or math.isnan(number):
             _refuse(node, f"{node.value} is not a number that JSON has")
-        return int(number) if number.is_integer() and abs(number) < _MAX_EXACT else number
+        return number
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in entries if tag.removeprefix(_TAG) in ("bool", "null", "merge")]
-    + (list(_NUMBERS) if first in _NUMBER_STARTS else [])
     for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_constructor(_TAG + "float", _Loader.construct_number)
+for _kind in ("int", "float"):
+    _Loader.add_constructor(_TAG + _kind, _Loader.construct_number)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Puts into quotes what either Python or Go would take for something other than text."""
+    """Puts into quotes what PyYAML, Go or YAML 1.2 would take for something other than text."""
 
     def ignore_aliases(self, data: Any) -> bool:
         """Write equal parts out each time: no anchors."""
@@ -64,13 +89,15 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         """Write several lines as a block."""
-        return self.represent_scalar(_TAG + "str", text, style="|" if "\n" in text else None)
+        style = "|" if "\n" in text else None
+        if _number(text) is not None or _FLOAT.fullmatch(text) or text in ("y", "Y", "n", "N"):
+            style = "'"
+        elif set(text) & _OTHER_LINE_ENDS:
+            style = '"'
+        return self.represent_scalar(_TAG + "str", text, style=style)
 
 
 _Dumper.add_representer(str, _Dumper.represent_text)
-_Dumper.add_implicit_resolver(_TAG + "bool", re.compile(r"^[yYnN]$"), list("yYnN"))
-for _tag, _pattern in _NUMBERS:
-    _Dumper.add_implicit_resolver(_tag, _pattern, list(_NUMBER_STARTS))
 
 
 def to_yaml(manifest: Manifest) -> str:

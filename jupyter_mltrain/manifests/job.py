@@ -11,7 +11,7 @@ from .pod import pod_template, present
 from .run import Run, metadata
 
 
-def job(spec: TrainingSpec, run: Run) -> Manifest:
+def build(spec: TrainingSpec, run: Run) -> Manifest:
     """Return the Job that runs a program; several replicas become an Indexed Job, all at once.
 
     Kubernetes would run a failed notebook six times more; here once is enough unless the spec says otherwise.

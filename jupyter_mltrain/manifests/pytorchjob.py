@@ -11,7 +11,7 @@ from .pod import present
 from .run import Run, metadata
 
 
-def pytorchjob(spec: TrainingSpec, run: Run) -> Manifest:
+def build(spec: TrainingSpec, run: Run) -> Manifest:
     """Return the PyTorchJob that runs a program."""
     return {
         "apiVersion": API_VERSION,

@@ -9,7 +9,7 @@ from .pod import present
 from .run import Run, metadata
 
 
-def tfjob(spec: TrainingSpec, run: Run) -> Manifest:
+def build(spec: TrainingSpec, run: Run) -> Manifest:
     """Return the TFJob that runs a program."""
     return {
         "apiVersion": API_VERSION,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -26,8 +26,11 @@ STRATEGIES: Final = {
 }
 """The classes of ``tf.distribute`` and what a spec calls them."""
 
+LAUNCHERS: Final = frozenset({"torchrun", "elastic_launch", "torch.distributed.run", "notebook_launcher"})
+"""What starts the processes of a PyTorch job."""
+
 # Line magics, shell lines, and their use as a value: the rest of the cell is Python.
-_MAGIC_LINE: Final = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)
+_MAGIC_LINE: Final = re.compile(r"^(\s*)[%!](.*)$", re.MULTILINE)
 _MAGIC_VALUE: Final = re.compile(r"=\s*[%!].*$", re.MULTILINE)
 
 
@@ -42,7 +45,7 @@ class Evidence:
     names:
         Every name and attribute that the source uses: ``fit``, ``MirroredStrategy`` ...
     texts:
-        Every string literal.
+        Every string literal, and every word of a shell line or magic.
     parameters:
         Parameter values of the run.
     """
@@ -80,7 +83,7 @@ def gather(sources: Sequence[str], imports: Collection[str], parameters: Mapping
     return Evidence(
         modules=frozenset(name.partition(".")[0] for name in imports),
         names=frozenset(name for node in nodes for name in _names(node)),
-        texts=frozenset(n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)),
+        texts=frozenset([*_literals(nodes), *_shell_words(sources)]),
         parameters=parameters,
     )
 
@@ -92,15 +95,12 @@ def detect_framework(imports: Collection[str], sources: Sequence[str]) -> Framew
     Keras on PyTorch is PyTorch.
     """
     evidence = gather(sources, imports, {})
-    tensorflow, pytorch = bool(evidence.modules & TENSORFLOW), bool(evidence.modules & PYTORCH)
-    if pytorch and tensorflow:
-        on_pytorch = {"KERAS_BACKEND", "torch"} <= evidence.texts or (
-            evidence.process_group and not evidence.strategies
-        )
-        return Framework.PYTORCH if on_pytorch else Framework.TENSORFLOW
-    if tensorflow:
-        return Framework.TENSORFLOW
-    return Framework.PYTORCH if pytorch else Framework.NONE
+    if {"KERAS_BACKEND", "torch"} <= evidence.texts:
+        return Framework.PYTORCH
+    if not evidence.modules & PYTORCH:
+        return Framework.TENSORFLOW if evidence.modules & TENSORFLOW else Framework.NONE
+    tensorflow = evidence.modules & TENSORFLOW and (evidence.strategies or not evidence.process_group)
+    return Framework.TENSORFLOW if tensorflow else Framework.PYTORCH
 
 
 def _parse(source: str) -> ast.Module | None:
@@ -111,6 +111,14 @@ def _parse(source: str) -> ast.Module | None:
             return ast.parse(plain)
     except (SyntaxError, ValueError, RecursionError):
         return None
+
+
+def _literals(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    return (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def _shell_words(sources: Iterable[str]) -> Iterator[str]:
+    return (word for source in sources for _, line in _MAGIC_LINE.findall(source) for word in line.split())
 
 
 def _names(node: ast.AST) -> Iterator[str]:

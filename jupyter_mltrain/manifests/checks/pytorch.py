@@ -6,13 +6,10 @@ Source: https://docs.pytorch.org/docs/stable/distributed.html (environment varia
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from ...model.findings import Finding, Severity
 from ...model.spec import Framework, TrainingSpec
-from .evidence import Evidence
-
-_LAUNCHERS: Final = frozenset({"torchrun", "elastic_launch", "torch.distributed.run", "notebook_launcher"})
+from .evidence import LAUNCHERS, Evidence
 
 
 def process_group_has_rendezvous(spec: TrainingSpec, evidence: Evidence) -> Iterator[Finding]:
@@ -41,7 +38,7 @@ def _own_rendezvous(spec: TrainingSpec, evidence: Evidence) -> bool:
 
 def processes_are_started(spec: TrainingSpec, evidence: Evidence) -> Iterator[Finding]:
     """``nprocPerNode`` and ``elasticPolicy`` are read by torchrun; a notebook is one process for each replica."""
-    if not evidence.known or (evidence.names | evidence.texts) & _LAUNCHERS:
+    if not evidence.known or (evidence.names | evidence.texts) & LAUNCHERS:
         return
     if (spec.nproc_per_node or "").isdigit() and spec.nproc_per_node != "1":
         hangs = evidence.process_group

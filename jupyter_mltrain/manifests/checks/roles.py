@@ -7,7 +7,7 @@ from typing import Final
 
 from ...model.findings import Finding, Severity
 from ...model.spec import Framework, TrainingSpec
-from .evidence import PYTORCH, TENSORFLOW, Evidence, trainers
+from .evidence import LAUNCHERS, PYTORCH, TENSORFLOW, Evidence, trainers
 from .tensorflow import strategy
 
 _DISTRIBUTING_MODULES: Final = frozenset(
@@ -46,7 +46,7 @@ def _cooperates(spec: TrainingSpec, evidence: Evidence) -> bool:
         or evidence.strategies
         or evidence.process_group
         or evidence.modules & _DISTRIBUTING_MODULES
-        or (evidence.names | evidence.texts) & _INDEX_READERS
+        or (evidence.names | evidence.texts) & (_INDEX_READERS | LAUNCHERS)
         or ("jupyter_mltrain" in evidence.modules and "rank" in evidence.names)
     )
 

@@ -120,10 +120,13 @@ def _python(source: str | bytes) -> ast.Module:
 def _transform(source: str) -> str:
     from IPython.core.inputtransformer2 import TransformerManager
 
-    try:
-        return TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
-    except (ValueError, RecursionError) as error:
-        raise SyntaxError(str(error)) from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            transformed: str = TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
+        except (ValueError, IndexError, RecursionError) as error:  # it trusts that people typed the cell
+            raise SyntaxError(str(error)) from None
+    return transformed
 
 
 def _with_magics(tree: ast.Module) -> Code:

@@ -249,7 +249,6 @@ def test_whatever_the_json_it_is_read_or_refused(tmp_path_factory: pytest.TempPa
     path = save(tmp_path_factory.getbasetemp(), data)
     try:
         notebook = read_notebook(path)
-    except NotebookError as error:
-        assert error.details["reason"]
-    else:
-        assert any(cell.source.strip() for cell in notebook.cells)
+    except NotebookError:
+        return
+    assert any(cell.source.strip() for cell in notebook.cells)

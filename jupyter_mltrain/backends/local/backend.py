@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import sqlite3
-import sys
 import time
 from collections.abc import AsyncIterator
 from copy import deepcopy
@@ -19,8 +18,9 @@ from ...model.findings import Finding
 from ...model.job import Event, JobRef, JobStatus, Manifest, timestamp
 from ...model.labels import ANNOTATION_CANCELLED
 from ..base import Backend, Capabilities, Change, Cursor, Inventory, LogChunk
-from . import environment, logs, scheduler, tables
+from . import logs, scheduler, tables
 from .controller import annotate, reconcile, set_suspended
+from .environment import context
 from .records import Job
 from .runspec import pod_folder
 from .shim import ring
@@ -120,7 +120,6 @@ class LocalBackend(Backend):
         metadata = manifest["metadata"]
         metadata.setdefault("namespace", "default")
         now = time.time()
-        context = {"environment": environment.inherited(os.environ), "interpreter": sys.executable}
         return Job(
             id=job_id,
             kind=manifest["kind"],
@@ -129,7 +128,7 @@ class LocalBackend(Backend):
             manifest=manifest,
             created=now,
             clock=now,
-            context=context,
+            context=context(os.environ),
         )
 
     def _same(self, known: Job) -> JobRef:

@@ -1,4 +1,4 @@
-"""The environment of a replica: little of the submitter's, what the manifest says, and what this project adds."""
+"""What a replica finds around itself: little of the submitter's environment, and what this project adds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ...model import labels
 from .records import Job, Pod
+from .volumes import ENV_CONFIG_MAPS, ENV_SECRETS, Sources
 
 _INHERITED: Final = frozenset(
     {
@@ -23,18 +24,33 @@ _INHERITED: Final = frozenset(
 """What describes the user and the machine. All else of the submitter's environment, secrets above all, stays behind."""
 
 
-def inherited(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the part of the submitter's environment that replicas get."""
-    return {name: value for name, value in environment.items() if name in _INHERITED or name.startswith("LC_")}
+def context(environment: Mapping[str, str], interpreter: str = sys.executable) -> dict[str, Any]:
+    """Return what is kept of the submitter's surroundings for the life of the job.
 
-
-def base_environment(home: Path, job: Job, pod: Pod) -> dict[str, str]:
-    """Return what a replica gets beside the container's own ``env``, which wins over all of it."""
-    interpreter = Path(job.context.get("interpreter") or sys.executable)
-    before: dict[str, str] = dict(job.context.get("environment") or {})
-    paths = [str(interpreter.parent), *before.get("PATH", os.defpath).split(os.pathsep)]
+    ``environment``: what replicas inherit. ``sources``: the folders with secrets that the user has named.
+    ``interpreter``: the Python whose commands come first.
+    """
     return {
-        **before,
+        "environment": {
+            name: value for name, value in environment.items() if name in _INHERITED or name.startswith("LC_")
+        },
+        "sources": {name: environment[name] for name in (ENV_SECRETS, ENV_CONFIG_MAPS) if name in environment},
+        "interpreter": interpreter,
+    }
+
+
+def sources(job: Job) -> Sources:
+    """Return where the job's secrets and config maps come from."""
+    return Sources.named_in(job.context.get("sources") or {})
+
+
+def surroundings(home: Path, job: Job, pod: Pod) -> dict[str, str]:
+    """Return what a replica gets beside the container's own variables, which win over all of it."""
+    interpreter = Path(job.context.get("interpreter") or sys.executable)
+    inherited: dict[str, str] = dict(job.context.get("environment") or {})
+    paths = [str(interpreter.parent), *inherited.get("PATH", os.defpath).split(os.pathsep)]
+    return {
+        **inherited,
         "PATH": os.pathsep.join(dict.fromkeys(paths)),
         "HOSTNAME": pod.name,
         labels.ENV_PROGRAM_PATH: str(home / "programs"),
@@ -43,9 +59,8 @@ def base_environment(home: Path, job: Job, pod: Pod) -> dict[str, str]:
     }
 
 
-def field_value(reference: Mapping[str, Any], pod: Pod) -> str:
+def field_value(pod: Pod, path: str) -> str:
     """Return what a ``fieldRef`` stands for here; empty for what this machine does not know."""
-    path = str(reference["fieldPath"])
     metadata = pod.manifest["metadata"]
     simple: dict[str, str] = {
         "metadata.name": pod.name,

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
+import os
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from ...errors import ManifestError
 from ...model import labels
 from ...model.quantity import parse_cpu, parse_memory
-from . import memory, rendezvous
-from .environment import base_environment, field_value
+from . import memory, rendezvous, volumes
+from .container import Place, Resolved, resolve
+from .environment import field_value, sources, surroundings
 from .records import Job, Pod
 from .replica import ReplicaSpec
 from .store import storage_errors
 
 _MAIN_CONTAINERS: Final = {"TFJob": "tensorflow", "PyTorchJob": "pytorch"}
-_REFERENCE: Final = re.compile(r"\$(?:\$|\(([-._a-zA-Z][-._a-zA-Z0-9]*)\))")
+_GRACE_SECONDS: Final = 30.0  # the default of terminationGracePeriodSeconds
 
 
-def main_container(kind: str, pod_spec: dict[str, Any]) -> dict[str, Any]:
+def main_container(kind: str, pod_spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return the container whose end is the replica's: the operator's by name, a Job's first."""
     containers: list[dict[str, Any]] = pod_spec["containers"]
     name = _MAIN_CONTAINERS.get(kind)
@@ -42,18 +43,14 @@ def allocate_ports(home: Path, job: Job, pods: list[Pod]) -> bool:
     new = [pod.manifest for pod in pods if pod.name not in job.ports]
     if not new:
         return False
-    try:
-        ports = rendezvous.allocate(new, home / "ports")
-    except NotImplementedError:
-        ports = {pod["metadata"]["name"]: {} for pod in new}
+    ports = rendezvous.allocate(new, home / "ports")
     job.ports |= {name: {str(port): here for port, here in own.items()} for name, own in ports.items()}
     return True
 
 
 def release_ports(home: Path, job: Job) -> None:
     """Give the job's loopback ports back. Idempotent."""
-    with contextlib.suppress(NotImplementedError):
-        rendezvous.release(_ports(job), home / "ports")
+    rendezvous.release(_ports(job), home / "ports")
     job.ports = {}
 
 
@@ -61,19 +58,8 @@ def _ports(job: Job) -> rendezvous.Ports:
     return {name: {int(port): here for port, here in own.items()} for name, own in job.ports.items()}
 
 
-def expand(text: str, variables: dict[str, str]) -> str:
-    """Replace ``$(NAME)`` as Kubernetes does: ``$$`` is one ``$``, an unknown name stays as it is."""
-
-    def replace(match: re.Match[str]) -> str:
-        if match.group(0) == "$$":
-            return "$"
-        return variables.get(match.group(1), match.group(0))
-
-    return _REFERENCE.sub(replace, text)
-
-
 def run_spec(home: Path, job: Job, pod: Pod) -> ReplicaSpec:
-    """Return what the pod's present run is to be.
+    """Return what the pod's present run is to be; the folders that it needs are made.
 
     Raises
     ------
@@ -84,17 +70,16 @@ def run_spec(home: Path, job: Job, pod: Pod) -> ReplicaSpec:
     """
     folder = home / "jobs" / job.id
     container = _container(job, pod)
+    with storage_errors(folder):
+        resolved = resolve(container, pod.manifest, _place(home, job, pod, container))
+        cwd = _working_directory(run_folder(folder, pod), container, resolved)
     limits = (container.get("resources") or {}).get("limits") or {}
-    env = _environment(home, job, pod, container)
-    cwd = run_folder(folder, pod) / "work"
-    with storage_errors(cwd):
-        cwd.mkdir(parents=True, exist_ok=True)
     return ReplicaSpec(
         uid=pod.run_uid,
-        argv=tuple(expand(word, env) for word in _command(container)),
-        env=env,
+        argv=resolved.argv,
+        env=_environment(home, job, pod, resolved, limits),
         cwd=cwd,
-        grace_seconds=float(pod.manifest["spec"].get("terminationGracePeriodSeconds", 30)),
+        grace_seconds=float(pod.manifest["spec"].get("terminationGracePeriodSeconds") or _GRACE_SECONDS),
         memory_limit=parse_memory(limits["memory"]) if "memory" in limits else None,
         bells=(folder / "bell",),
     )
@@ -105,30 +90,35 @@ def _container(job: Job, pod: Pod) -> dict[str, Any]:
     return initial[pod.step] if pod.step < len(initial) else main_container(job.kind, pod.manifest["spec"])
 
 
-def _command(container: dict[str, Any]) -> list[str]:
-    if not container.get("command"):
-        raise ManifestError(
-            f"Container {container['name']!r} has no command",
-            hint="The local backend runs the container's command and cannot know the image's entry point: set command.",
-        )
-    return [*container["command"], *(container.get("args") or [])]
+def _place(home: Path, job: Job, pod: Pod, container: Mapping[str, Any]) -> Place:
+    mounts = volumes.mount(
+        pod.manifest,
+        container,
+        claims=home / "volumes",
+        scratch=pod_folder(home / "jobs" / job.id, pod.name) / f"volumes-{pod.generation}",
+        sources=sources(job),
+    )
+    return Place(_ports(job), mounts, sources(job), partial(field_value, pod), machine())
 
 
-def _environment(home: Path, job: Job, pod: Pod, container: dict[str, Any]) -> dict[str, str]:
-    own: dict[str, str] = {}
-    for entry in container.get("env") or []:
-        own[entry["name"]] = expand(_value(entry, pod), own)
+def machine() -> dict[str, int]:
+    """Return the processors and the memory (bytes) of this machine."""
+    return {"cpu": os.cpu_count() or 1, "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")}
+
+
+def _working_directory(run: Path, container: Mapping[str, Any], resolved: Resolved) -> Path:
+    """Return ``workingDir`` where it lies in a volume, else a folder of the run: nothing outlives a container."""
+    moved = resolved.working_dir and resolved.working_dir != container["workingDir"]
+    folder = Path(resolved.working_dir) if resolved.working_dir and moved else run / "work"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _environment(home: Path, job: Job, pod: Pod, resolved: Resolved, limits: Mapping[str, Any]) -> dict[str, str]:
+    own = dict(resolved.env)
     if own.get("HOME") == labels.CONTAINER_HOME:
-        del own["HOME"]
-    env = {**base_environment(home, job, pod), **own}
-    limits = (container.get("resources") or {}).get("limits") or {}
+        del own["HOME"]  # the user's own home stands for the empty one of a pod
+    given = surroundings(home, job, pod)
     if "cpu" in limits:
-        env |= memory.thread_env(parse_cpu(limits["cpu"]), env)
-    return env
-
-
-def _value(entry: dict[str, Any], pod: Pod) -> str:
-    source = entry.get("valueFrom") or {}
-    if "fieldRef" in source:
-        return field_value(source["fieldRef"], pod)
-    return str(entry.get("value") or "")
+        given |= memory.thread_env(parse_cpu(limits["cpu"]), own)
+    return {**given, **own}

@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from ...errors import Conflict, MltrainError, StorageError
+from ...errors import BackendUnavailable, Conflict, MltrainError, StorageError
 from . import kubelet, replica, tables
 from .bell import Bell
 from .clock import Clock
@@ -71,7 +71,7 @@ class Supervisor:
     def _try_cycle(self) -> float | None:
         try:
             seconds = self._cycle()
-        except StorageError:
+        except (StorageError, BackendUnavailable):
             seconds = _RETRY_SECONDS[min(self._failures, len(_RETRY_SECONDS) - 1)]
             self._failures += 1
         else:

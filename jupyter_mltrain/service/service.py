@@ -86,6 +86,7 @@ class Service:
         found = await asyncio.to_thread(read_manifests, source)
         for manifest in found:
             self._refuse(manifest, await self.backend.preflight(manifest))
+            self._require_program(manifest)
         return [await self.backend.submit(manifest, job_id=new_job_id()) for manifest in found]
 
     @staticmethod
@@ -96,6 +97,15 @@ class Service:
             if finding.severity.value == "error":
                 name = manifest.get("metadata", {}).get("name", "?")
                 raise ManifestError(f"{manifest['kind']} {name}: {finding.message}", hint=finding.hint, **finding.where)
+
+    def _require_program(self, manifest: Manifest) -> None:
+        """Raise ``NotFound`` if the manifest runs a frozen notebook that was never stored here."""
+        from ..model.labels import ANNOTATION_PROGRAM
+        from ..notebook import program
+
+        digest = (manifest.get("metadata", {}).get("annotations") or {}).get(ANNOTATION_PROGRAM)
+        if digest is not None and self.backend.name == "local":
+            program.find(digest, [self.backend.programs])
 
     async def resubmit(
         self,

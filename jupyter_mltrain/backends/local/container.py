@@ -1,0 +1,158 @@
+"""What a container of a pod runs here: command, arguments and environment, as the kubelet puts them together.
+
+References ``$(NAME)`` are replaced from the variables of the container's own ``env`` and ``envFrom``; peers' addresses
+(:mod:`.rendezvous`) and mount paths (:mod:`.volumes`) after that, in what the manifest says, never in what a secret or
+a field of the pod holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING
+from typing import Any, Final
+
+from ...errors import ManifestError
+from ...model.quantity import parse_quantity
+from . import rendezvous, volumes
+from .rendezvous import Pod, Ports
+from .volumes import Mount, Source, Sources
+
+_REFERENCE: Final = re.compile(r"\$(?:\$|\(([^)]*)\))")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a container finds on this machine.
+
+    Attributes
+    ----------
+    ports:
+        Those of all pods of the job.
+    mounts:
+        Those of the container.
+    sources:
+        Of secrets and config maps.
+    field:
+        Value of a ``fieldRef``'s path, such as ``metadata.name``.
+    machine:
+        ``cpu`` (processors) and ``memory`` (bytes) of the machine, what a limit that is not set comes to.
+    """
+
+    ports: Ports
+    mounts: tuple[Mount, ...]
+    sources: Sources
+    field: Callable[[str], str]
+    machine: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A container that can be run: ``env`` is what the manifest gives it, to be laid over what an image would."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    working_dir: str | None
+
+
+def resolve(container: Mapping[str, Any], pod: Pod, place: Place) -> Resolved:
+    """Return command, environment and working directory of a container. ``argv`` is empty where it has no command.
+
+    Raises
+    ------
+    ManifestError
+        The manifest refers to a secret, config map or resource that there is not.
+    """
+    env = _environment(container, pod, place)
+
+    def localise(text: str) -> str:
+        return volumes.rewrite(rendezvous.rewrite(text, pod, place.ports), place.mounts)
+
+    words = [*container["command"], *(container.get("args") or [])] if container.get("command") else []
+    own = {name: localise(value) if name in env.literal else value for name, value in env.values.items()}
+    return Resolved(
+        argv=tuple(localise(expand(word, env.values)) for word in words),
+        env={**volumes.volume_env(place.mounts), **own},
+        working_dir=localise(container["workingDir"]) if container.get("workingDir") else None,
+    )
+
+
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """Replace ``$(NAME)`` as Kubernetes does: ``$$`` stands for one ``$``, an unknown name stays as it is.
+
+    Source: https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        return variables.get(match[1], match[0])
+
+    return _REFERENCE.sub(replace, text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Environment:
+    values: dict[str, str]
+    literal: set[str]  # names whose values stand in the manifest
+
+
+def _environment(container: Mapping[str, Any], pod: Pod, place: Place) -> _Environment:
+    """Return the container's variables, references replaced; ports are, hosts and paths are not yet turned local."""
+    values: dict[str, str] = {}
+    literal: set[str] = set()
+    for source in container.get("envFrom") or []:
+        values |= _all_of(source, place.sources)
+    ports = rendezvous.port_variables(rendezvous.literals(container), pod, place.ports)
+    for entry in container.get("env") or []:
+        name = entry["name"]
+        if entry.get("valueFrom"):
+            value = _value_from(entry["valueFrom"], container, place)
+            literal.discard(name)
+        else:
+            value = ports.get(name) or expand(str(entry.get("value") or ""), values)
+            literal.add(name)
+        if value is not None:
+            values[name] = value
+    return _Environment(values, literal)
+
+
+def _all_of(entry: Mapping[str, Any], sources: Sources) -> dict[str, str]:
+    prefix = entry.get("prefix") or ""
+    found: dict[str, str] = {}
+    for key, source in (("configMapRef", sources.config_maps), ("secretRef", sources.secrets)):
+        if reference := entry.get(key):
+            values = source.values(reference["name"], optional=bool(reference.get("optional")))
+            found |= {prefix + name: value for name, value in values.items()}
+    return found
+
+
+def _value_from(entry: Mapping[str, Any], container: Mapping[str, Any], place: Place) -> str | None:
+    """Return the value that a ``valueFrom`` stands for; ``None`` for an optional key that there is not."""
+    match entry:
+        case {"fieldRef": {"fieldPath": str(path)}}:
+            return place.field(path)
+        case {"resourceFieldRef": reference}:
+            return _resource(reference, container, place.machine)
+        case {"secretKeyRef": reference}:
+            return _key(place.sources.secrets, reference)
+        case {"configMapKeyRef": reference}:
+            return _key(place.sources.config_maps, reference)
+    raise ManifestError(f"A variable takes its value from {', '.join(entry)}, which there is not on this machine.")
+
+
+def _key(source: Source, reference: Mapping[str, Any]) -> str | None:
+    return source.value(reference["name"], reference["key"], optional=bool(reference.get("optional")))
+
+
+def _resource(reference: Mapping[str, Any], container: Mapping[str, Any], machine: Mapping[str, int]) -> str:
+    """Return a request or limit in units of the divisor, rounded up; for a limit that is not set, what there is."""
+    group, _, name = str(reference["resource"]).partition(".")
+    resources = container.get("resources") or {}
+    text = (resources.get(group) or {}).get(name)
+    if text is None and group == "limits" and name not in machine:
+        raise ManifestError(f"A variable refers to the limit of {name!r}, which is not set.", field="resourceFieldRef")
+    amount = parse_quantity(str(text if text is not None else machine[name] if group == "limits" else 0))
+    divisor = parse_quantity(str(reference.get("divisor") or 1)) or 1
+    return str((amount / divisor).to_integral_value(ROUND_CEILING))

@@ -8,7 +8,9 @@ UV_VERSION := 0.13.8
 # Copying works across file systems; hard links only where the cache lies on the same one.
 export UV_LINK_MODE ?= copy
 
+# Real data for the demo: a folder with transactions.csv and users.csv. For the tests: one with recommender/, income/, penguins/.
 DATA ?=
+export MLTRAIN_DATA ?= $(abspath $(wildcard ../shared/data))
 DEMO_PARAMETERS = $(if $(DATA),-p data_dir "$(DATA)",)
 
 .DEFAULT_GOAL := help

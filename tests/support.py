@@ -17,8 +17,8 @@ NotebookWriter = Callable[..., Path]
 
 def data_folder() -> Path | None:
     """Return the folder with real data sets, or None: they may not be shipped with the project."""
-    candidates = [os.environ.get("MLTRAIN_DATA"), ROOT.parent / "shared" / "data"]
-    return next((Path(path) for path in candidates if path and Path(path).is_dir()), None)
+    named = os.environ.get("MLTRAIN_DATA")
+    return Path(named) if named and Path(named).is_dir() else None
 
 
 def write_notebook(path: Path, *sources: str, parameters: str | None = None) -> Path:

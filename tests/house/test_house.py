@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("tensorflow", "torch", "alibi", "kubernetes", "sklearn", "pandas", "numpy", "nbformat", "papermill", "pydantic")
+HEAVY = (
+    "tensorflow",
+    "torch",
+    "alibi",
+    "kubernetes",
+    "sklearn",
+    "pandas",
+    "numpy",
+    "nbformat",
+    "papermill",
+    "pydantic",
+)
 
 
 def run_python(code: str) -> str:
@@ -28,7 +39,7 @@ def test_imports_point_down() -> None:
 @pytest.mark.parametrize("module", ["jupyter_mltrain", "jupyter_mltrain.cli", "jupyter_mltrain.run"])
 def test_import_is_light(module: str) -> None:
     loaded = run_python(f"import sys, {module}; print(*sys.modules)").split()
-    assert not set(HEAVY) & {name.partition(".")[0] for name in loaded}
+    assert not HEAVY & {name.partition(".")[0] for name in loaded}
 
 
 def test_name_and_version_have_one_place() -> None:
@@ -56,6 +67,6 @@ def test_lock_names_no_host_and_pins_everything_by_hash() -> None:
 
 def test_help_is_quick_because_it_loads_little() -> None:
     """The time of a bare start + 0.2 s is measured in benchmarks; here: nothing slow is loaded on the way."""
-    code = "import sys; from jupyter_mltrain.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\nprint(*sys.modules)"
-    loaded = run_python(code).split()
-    assert not {*HEAVY, "asyncio", "rich", "yaml", "jupyter_client", "fsspec"} & set(loaded)
+    code = "import sys; from jupyter_mltrain.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    loaded = run_python(code + "print(*sys.modules)").split()
+    assert not (HEAVY | {"asyncio", "rich", "yaml", "jupyter_client", "fsspec"}) & set(loaded)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..errors import InvalidInput
 from ..model.job import Manifest
 from ..model.spec import Framework, TrainingSpec, longest_pod_name
-from .again import manifest_again, parameters_of, pod_templates
 from . import job, pytorchjob, tfjob
+from .again import manifest_again, parameters_of, pod_templates
 from .documents import read_manifests, to_yaml
 from .names import job_name, notebook_stem
 from .run import Run
@@ -28,7 +28,11 @@ __all__ = [
 UNBUILT_IMAGE: Final = "jupyter-mltrain.invalid/notebook:unbuilt"
 """Stands for an image that nobody has built. No registry can ever have the name (RFC 2606, section 2)."""
 
-_KINDS: Final = {Framework.TENSORFLOW: tfjob, Framework.PYTORCH: pytorchjob, Framework.NONE: job}
+_BUILDERS: Final[dict[Framework, Callable[[TrainingSpec, Run], Manifest]]] = {
+    Framework.TENSORFLOW: tfjob.build,
+    Framework.PYTORCH: pytorchjob.build,
+    Framework.NONE: job.build,
+}
 _MAX_POD_NAME: Final = 63
 
 
@@ -88,7 +92,7 @@ def build(
         commit=commit,
         version=version,
     )
-    return _KINDS[spec.framework].build(spec, run)
+    return _BUILDERS[spec.framework](spec, run)
 
 
 def _check_name(name: str, spec: TrainingSpec) -> None:

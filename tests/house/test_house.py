@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = (
+HEAVY = {
     "tensorflow",
     "torch",
     "alibi",
@@ -22,7 +22,7 @@ HEAVY = (
     "nbformat",
     "papermill",
     "pydantic",
-)
+}
 
 
 def run_python(code: str) -> str:

@@ -51,3 +51,5 @@ ENV_RECORDS: Final = "MLTRAIN_RECORDS"  # where run.report() sends its records, 
 # Home of a container's user: an empty, writable folder of the pod, whatever user the image was made for. On this
 # machine the user's own home stands for it.
 CONTAINER_HOME: Final = "/home/mltrain"
+ENV_OUTPUT_DIR: Final = "MLTRAIN_OUTPUT_DIR"  # folder that run.output_dir means, set by the runner for the kernel
+ENV_GRACE: Final = "MLTRAIN_GRACE"  # seconds between SIGTERM and SIGKILL; absent: 30, as for a pod

@@ -238,9 +238,7 @@ class _State:
         self._outputs[data["cell"]][data["index"]]["output"]["text"] += data["text"]
 
     def _on_tail(self, data: dict[str, Any]) -> None:
-        self._outputs[data["cell"]][data["index"]].update(
-            dropped=data["dropped"], tail=data["tail"], file=data["file"]
-        )
+        self._outputs[data["cell"]][data["index"]].update(dropped=data["dropped"], tail=data["tail"], file=data["file"])
 
     def _on_clear(self, data: dict[str, Any]) -> None:
         self._outputs[data["cell"]].clear()

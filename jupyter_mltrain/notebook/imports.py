@@ -49,7 +49,7 @@ def imports_of(code: Code) -> list[Import]:
     found = list(_in_statements(code.tree.body, optional=False))
     for magic in code.magics:
         found += _of_magic(magic)
-    return found
+    return sorted(found, key=lambda one: one.lineno)
 
 
 def _in_statements(nodes: Sequence[ast.AST], *, optional: bool) -> Iterator[Import]:

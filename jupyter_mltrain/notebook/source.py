@@ -126,7 +126,8 @@ def _transform(source: str) -> str:
             transformed: str = TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
         except (ValueError, IndexError, RecursionError) as error:  # it trusts that people typed the cell
             raise SyntaxError(str(error)) from None
-    return transformed
+    blank = source[: len(source) - len(source.lstrip())].count("\n")  # it drops these; every line keeps its number
+    return "\n" * blank + transformed
 
 
 def _with_magics(tree: ast.Module) -> Code:

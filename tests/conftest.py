@@ -4,8 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import Mltrain, NotebookWriter, data_folder, stop_all, write_notebook
+
+# A busy machine is no error: no test asserts wall time, those with random examples neither.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 def pytest_report_header() -> str:

@@ -273,6 +273,7 @@ class TrainingSpec(_Model):
     def _nothing_twice(self) -> TrainingSpec:
         _refuse_twice("volumes", (volume.name for volume in self.volumes), "the volume name")
         _refuse_twice("volumes", (volume.mount_path.rstrip("/") for volume in self.volumes), "the mount path")
+        _refuse_twice("image_pull_secrets", self.image_pull_secrets, "the secret")
         _refuse_twice("secrets", [*self.env, *self.secrets], "the environment variable")
         return self
 

@@ -104,7 +104,7 @@ COMMON = optional(
     volumes=VOLUMES,
     channels=st.dictionaries(words, texts.filter(bool), max_size=2),
     output_uri=texts.filter(bool),
-    image_pull_secrets=st.lists(words, max_size=2),
+    image_pull_secrets=st.lists(words, max_size=2, unique=True),
     service_account=st.none() | words,
     node_selector=st.dictionaries(label_keys, label_values, max_size=2),
 )

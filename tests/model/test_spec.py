@@ -67,6 +67,7 @@ WRONG_TOGETHER: list[Wrong] = [
     ("volumes.0", {"volumes": [{"name": "data", "mount_path": "/data"}]}, "exactly one of claim"),
     ("volumes.0", {"volumes": [{**CLAIM, "empty_dir": True}]}, "exactly one of claim"),
     ("volumes.0.name", {"volumes": [{**CLAIM, "name": "mltrain-home"}]}, "this project's own"),
+    ("image_pull_secrets", {"image_pull_secrets": ["a", "a"]}, "there 2 times"),
     ("volumes", {"volumes": [CLAIM, {**CLAIM, "mount_path": "/other"}]}, "'data' is there 2 times"),
     ("volumes", {"volumes": [CLAIM, {**CLAIM, "name": "b", "mount_path": "/data/"}]}, "'/data' is there 2 times"),
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,23 +84,30 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """A mounted tree of control groups that accounts memory, and our own place in it."""
+    """A mounted tree of control groups, and our own place in it."""
 
     version: int
     root: Path
     own: Path
 
+    def ancestry(self) -> Iterator[Path]:
+        """Yield our own group and those above it."""
+        folder = self.own
+        yield folder
+        while folder != self.root:
+            folder = folder.parent
+            yield folder
+
     def parent(self) -> Path | None:
-        """Return the group below which we may make others, if there is one."""
+        """Return the group below which we may make others with a memory limit, if there is one."""
         if self.version == 1:
             return self.own
-        folder = self.own
-        while "memory" not in _read(folder / "cgroup.subtree_control").split():
-            limits = {_read(folder / name) or "max" for name in ("memory.max", "memory.high")}
-            if folder == self.root or limits != {"max"}:
+        for folder in self.ancestry():
+            if "memory" in read(folder / "cgroup.subtree_control").split():
+                return folder
+            if {read(folder / name) or "max" for name in ("memory.max", "memory.high")} != {"max"}:
                 return None
-            folder = folder.parent
-        return folder
+        return None
 
 
 def make_group(uid: str, limit: int) -> Group | None:
@@ -125,28 +132,27 @@ def find_groups(uid: str) -> list[Group]:
     return [Group(path, each.version) for each in hierarchies() for path in each.root.rglob(_name(uid))]
 
 
-def hierarchies() -> list[Hierarchy]:
-    """Return the mounted hierarchies that account memory; none where there are no control groups."""
-    return parse_hierarchies(
-        _read(Path("/proc/self/mountinfo")).splitlines(), _read(Path("/proc/self/cgroup")).splitlines()
-    )
+def hierarchies(controller: str = "memory") -> list[Hierarchy]:
+    """Return the mounted hierarchies with a controller; none where there are no control groups."""
+    mounts, groups = read(Path("/proc/self/mountinfo")), read(Path("/proc/self/cgroup"))
+    return parse_hierarchies(mounts.splitlines(), groups.splitlines(), controller)
 
 
-def parse_hierarchies(mounts: Iterable[str], groups: Iterable[str]) -> list[Hierarchy]:
+def parse_hierarchies(mounts: Iterable[str], groups: Iterable[str], controller: str) -> list[Hierarchy]:
     """Read the lines of ``/proc/self/mountinfo`` (proc(5)) and ``/proc/self/cgroup`` (cgroups(7))."""
     own = {}
     for line in groups:
         _, controllers, path = line.split(":", 2)
         if not controllers:
             own[2] = path
-        elif "memory" in controllers.split(","):
+        elif controller in controllers.split(","):
             own[1] = path
     found = []
     for line in mounts:
         left, _, right = line.partition(" - ")
         mounted_path, mount_point = left.split()[3:5]
         kind, _, options = right.split(" ", 2)
-        version = 2 if kind == "cgroup2" else 1 if kind == "cgroup" and "memory" in options.split(",") else 0
+        version = 2 if kind == "cgroup2" else 1 if kind == "cgroup" and controller in options.split(",") else 0
         if version in own and _below(own[version], mounted_path):
             root = Path(mount_point)
             found.append(Hierarchy(version, root, root / Path(own[version]).relative_to(mounted_path)))
@@ -161,7 +167,8 @@ def _name(uid: str) -> str:
     return f"mltrain-{uid}"
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """Return the content of a kernel's file, stripped; empty if there is none."""
     try:
         return path.read_text().strip()
     except OSError:

@@ -79,7 +79,8 @@ def test_shared_memory_counts_once(python):
     """Four processes that share 40 MiB are within 64 MiB, though their resident sizes add up to more."""
     code = """
 import os, time
-shared = bytearray(os.urandom(2**20) * 40)
+shared = bytearray(os.urandom(2**20))
+shared *= 40
 pids = [os.fork() for _ in range(2)]
 time.sleep(0.5)
 """
@@ -121,7 +122,7 @@ V2_IN_CONTAINER = "35 24 0:30 /docker/abc /sys/fs/cgroup rw,nosuid - cgroup2 cgr
 )
 def test_hierarchies_are_read_from_proc(mounts, groups, expected):
     found = [Hierarchy(version, Path(root), Path(root) / own) for version, root, own in expected]
-    assert parse_hierarchies(mounts, groups) == found
+    assert parse_hierarchies(mounts, groups, "memory") == found
 
 
 def make_tree(root: Path, **files: str) -> None:

@@ -123,7 +123,7 @@ def run_progress(rebuilder: Rebuilder) -> RunProgress | None:
         return None
     running = progress.cell if progress.status == "running" else None
     title = _first_line(rebuilder.notebook, progress.cell) if running is not None else progress.status
-    if progress.done is not None and progress.total:
+    if running is not None and progress.done is not None and progress.total and progress.done < progress.total:
         title += f"  {progress.done / progress.total:.0%}"
     return RunProgress(progress.n - (running is not None), progress.of, running, title)
 

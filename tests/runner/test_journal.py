@@ -66,7 +66,11 @@ class Run:
             lambda index, name: Spill((folder or Path()) / f"{index}-{name}", f"{index}-{name}", self.errors.append),
         )
         self.journal = Journal(
-            self.document, self.log, INFO, lambda _delay, call: self.timers.append(call), **bounds  # type: ignore[arg-type]
+            self.document,
+            self.log,
+            INFO,
+            lambda _delay, call: self.timers.append(call),
+            **bounds,  # type: ignore[arg-type]
         )
         self.journal.open()
 
@@ -87,7 +91,9 @@ displays = st.sampled_from([None, None, "a", "b"])
 
 @st.composite
 def messages(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    message = draw(st.sampled_from(["stream", "stream", "display_data", "update_display_data", "clear_output", "error"]))
+    message = draw(
+        st.sampled_from(["stream", "stream", "display_data", "update_display_data", "clear_output", "error"])
+    )
     if message == "stream":
         return message, {"name": draw(st.sampled_from(["stdout", "stderr"])), "text": draw(words)}
     if message == "clear_output":
@@ -156,7 +162,9 @@ def same_but_for_marks(found: dict[str, Any], expected: dict[str, Any]) -> None:
                 assert output == whole
             else:
                 assert marks.keys() <= {"missing", "cut"}
-    assert [{**cell, "outputs": []} for cell in found["cells"]] == [{**cell, "outputs": []} for cell in expected["cells"]]
+    assert [{**cell, "outputs": []} for cell in found["cells"]] == [
+        {**cell, "outputs": []} for cell in expected["cells"]
+    ]
 
 
 @settings(max_examples=60, deadline=None)

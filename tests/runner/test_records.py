@@ -15,7 +15,11 @@ from jupyter_mltrain.runner.records.format import Joiner
 
 any_text = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | any_text,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | any_text,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text, inner, max_size=4),
     max_leaves=12,
 )
@@ -51,7 +55,9 @@ def test_a_long_record_goes_over_several_bounded_lines(text: str, times: int) ->
 
 
 def test_a_record_without_a_number_must_fit_into_a_line() -> None:
-    assert read_back(encode(Record("metrics", {"values": {"loss": 1.0}}))) == Record("metrics", {"values": {"loss": 1.0}})
+    assert read_back(encode(Record("metrics", {"values": {"loss": 1.0}}))) == Record(
+        "metrics", {"values": {"loss": 1.0}}
+    )
     with pytest.raises(ValueError, match="not 16010"):
         encode(Record("metrics", {"x": "a" * 15985}))
 

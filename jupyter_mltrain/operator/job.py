@@ -177,7 +177,7 @@ class _Sync:
         if failure.fails_index:
             return True
         limit = self.spec.backoff_limit_per_index or 0
-        return failure.counts and self.tracking.index_failures.get(pod.index, 0) >= limit
+        return failure.counts and self.tracking.index_failures.get(pod.name, 0) >= limit
 
     def _failure_by_index(self) -> _End | None:
         failed, limit = len(self.failed_indexes), self.spec.max_failed_indexes
@@ -238,11 +238,16 @@ class _Sync:
         else:
             indexes = self._indexes_past_backoff(indexes)
         for index in indexes:
-            action = new_pod(self.manifest, self.spec, self.tracking.created, index)
-            self.tracking.created += 1
-            self.actions.append(action)
-            self.active.append(Pod(action.name, "", index, created_at=self.now))
-            self._event("Normal", "SuccessfulCreate", f"Created pod: {action.name}")
+            self._create_one(index)
+
+    def _create_one(self, index: int) -> None:
+        action = new_pod(self.manifest, self.spec, self.tracking.created, index)
+        self.tracking.created += 1
+        if (failed := self.waiting.get(index)) is not None:
+            self.tracking.replace_failed(failed, judge_failure(self.spec, failed).counts, action.name)
+        self.actions.append(action)
+        self.active.append(Pod(action.name, "", index, created_at=self.now))
+        self._event("Normal", "SuccessfulCreate", f"Created pod: {action.name}")
 
     def _taken_indexes(self) -> frozenset[int]:
         taken = self.succeeded_indexes | self.failed_indexes | {pod.index for pod in self.active}
@@ -261,8 +266,7 @@ class _Sync:
         failed = self.waiting.get(index)
         if failed is None:
             return timedelta(0)
-        failures = self.tracking.index_attempts(index) + 1
-        return backoff(failures, finish_time(failed, self.now), self.now)
+        return backoff(self.tracking.index_attempts(failed) + 1, finish_time(failed, self.now), self.now)
 
     def _delete(self, pods: Sequence[Pod]) -> None:
         for pod in list(pods):
@@ -287,7 +291,7 @@ class _Sync:
                 continue
             self.tracking.released.add(pod_key(pod))
             if pod.phase != "Succeeded" and (ended_badly or (end is not None and not end.success)):
-                failed += self._count_failure(pod)
+                failed += has_index(self.spec, pod) and judge_failure(self.spec, pod).counts
         self.status["failed"] = failed
 
     def _countable(self, pod: Pod, ended_badly: bool, end: _End | None) -> bool:
@@ -295,15 +299,6 @@ class _Sync:
             return True
         awaits_replacement = self.waiting.get(pod.index) is pod and all(p.index != pod.index for p in self.active)
         return ended_badly and not awaits_replacement
-
-    def _count_failure(self, pod: Pod) -> int:
-        if not has_index(self.spec, pod):
-            return 0
-        counts = judge_failure(self.spec, pod).counts
-        if self.spec.backoff_limit_per_index is not None:
-            tally = self.tracking.index_failures if counts else self.tracking.index_ignored
-            tally[pod.index] = tally.get(pod.index, 0) + 1
-        return int(counts)
 
     def _note_suspension(self) -> None:
         if self.spec.suspended:
@@ -363,6 +358,6 @@ class _Sync:
         self.status["terminating"] = self.terminating
         self.status["ready"] = sum(pod.ready for pod in self.active)
         self.status["uncountedTerminatedPods"] = {}
-        self.status[TRACKING] = self.tracking.to_dict(self.pods)
+        self.status[TRACKING] = self.tracking.to_dict([*self.pods, *self.active])
         due = min(self.due).total_seconds() if self.due else None
         return Decision(self.status, tuple(self.actions), tuple(self.events), due)

@@ -45,10 +45,10 @@ class Tracking:
     failures: int = 0
     """Pod failures since the last success."""
     last_failure: datetime | None = None
-    index_failures: dict[int, int] = field(default_factory=dict)
-    """Failures of each completion index that count towards ``backoffLimitPerIndex``."""
-    index_ignored: dict[int, int] = field(default_factory=dict)
-    """Failures of each completion index that do not, but still lengthen the back-off."""
+    index_failures: dict[str, int] = field(default_factory=dict)
+    """By pod name: failures of its index before it, that count towards ``backoffLimitPerIndex``."""
+    index_ignored: dict[str, int] = field(default_factory=dict)
+    """By pod name: those that do not, but still lengthen the back-off."""
 
     @classmethod
     def from_status(cls, status: Mapping[str, Any]) -> Tracking:
@@ -60,20 +60,20 @@ class Tracking:
             created=data.get("created", 0),
             failures=data.get("failures", 0),
             last_failure=parse_timestamp(last) if last else None,
-            index_failures={int(k): v for k, v in data.get("indexFailures", {}).items()},
-            index_ignored={int(k): v for k, v in data.get("indexIgnored", {}).items()},
+            index_failures=dict(data.get("indexFailures", {})),
+            index_ignored=dict(data.get("indexIgnored", {})),
         )
 
     def to_dict(self, pods: Sequence[Pod]) -> dict[str, Any]:
-        """Return it as JSON; pods that are gone are forgotten."""
-        present = {pod_key(pod) for pod in pods}
+        """Return it as JSON; all pods but the given ones are forgotten."""
+        present, names = {pod_key(pod) for pod in pods}, {pod.name for pod in pods}
         data = {
             "released": sorted(self.released & present),
             "created": self.created,
             "failures": self.failures,
             "lastFailureTime": self.last_failure.isoformat() if self.last_failure else None,
-            "indexFailures": {str(k): v for k, v in sorted(self.index_failures.items())},
-            "indexIgnored": {str(k): v for k, v in sorted(self.index_ignored.items())},
+            "indexFailures": {name: count for name, count in self.index_failures.items() if name in names and count},
+            "indexIgnored": {name: count for name, count in self.index_ignored.items() if name in names and count},
         }
         return {key: value for key, value in data.items() if value}
 
@@ -91,9 +91,14 @@ class Tracking:
         """Return how long to wait before the next pod is made."""
         return backoff(self.failures, self.last_failure, now)
 
-    def index_attempts(self, index: int) -> int:
-        """Return how many pods of a completion index have failed and been replaced."""
-        return self.index_failures.get(index, 0) + self.index_ignored.get(index, 0)
+    def index_attempts(self, pod: Pod) -> int:
+        """Return how many pods of a pod's index failed before it."""
+        return self.index_failures.get(pod.name, 0) + self.index_ignored.get(pod.name, 0)
+
+    def replace_failed(self, pod: Pod, counts: bool, name: str) -> None:
+        """Hand the failures of an index on from a failed pod to the new one of that name."""
+        self.index_failures[name] = self.index_failures.get(pod.name, 0) + counts
+        self.index_ignored[name] = self.index_ignored.get(pod.name, 0) + (not counts)
 
 
 def finish_time(pod: Pod, now: datetime) -> datetime:

@@ -5,14 +5,17 @@ open, and nothing else:
 
 - **Pace.** How long the recorder watched after an action before it called the state settled. One pace must explain a
   whole scenario: it decides whether a deadline or a back-off fell due within a step.
-- **Lag.** The job controller gathers pod events for a second before it looks. A step may have been recorded before
-  the last looks: then the pods have changed and the status has not. What follows must fit all the same.
+- **Lag.** The job controller gathers pod events for a second before it looks, and a look writes one thing after the
+  other: pods, status, and last the end. A step may have been recorded before or amid the last looks. What follows must
+  fit all the same, and a look that was due may have come before the next action or after it.
+- **Names.** Pods of an Indexed job that are made in one look are made at the same time: any of them may be the first.
 
 A world is one way that the scenario may have gone so far; those that do not fit what was recorded are dropped.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -44,6 +47,8 @@ class World:
     env: dict[str, list[str]] = field(default_factory=dict)
     events: set[tuple[str, str, str]] = field(default_factory=set)
     exists: bool = True
+    shown: dict[str, Any] | None = None
+    """The status as it is seen amid a look; ``None``: as it is."""
     next_look: datetime | None = _START
 
     def copy(self) -> World:
@@ -59,6 +64,7 @@ class World:
     # -- the node and the user --
 
     def act(self, action: list[Any]) -> None:
+        self.shown = None
         match action:
             case ["suspend" | "resume" as verb]:
                 self._suspend(verb == "suspend")
@@ -85,7 +91,7 @@ class World:
             self.next_look = self.now
 
     def _change(self, alias: str, **changes: Any) -> None:
-        name = next(ours for ours, theirs in self.aliases.items() if theirs == alias)
+        name = next((ours for ours, theirs in self.aliases.items() if theirs == alias), "")
         if name in self.pods:
             self.pods[name] = replace(self.pods[name], **changes)
             self._sweep()
@@ -112,11 +118,15 @@ class World:
     # -- the controller --
 
     def advance(self, until: datetime) -> Iterator[World]:
-        """Let time pass; yield the world as it was after each look of the controller."""
+        """Let time pass; yield the world as it was amid and after each look of the controller."""
+        self.shown = None
         while self.exists and self.next_look is not None and self.next_look <= until:
             self.now = max(self.now, self.next_look)
+            before = self.status
             self._look()
-            yield self.copy()
+            for shown in (before, _without_end(self.status), None):
+                self.shown = shown
+                yield self.copy()
         self.now = until
 
     def _look(self) -> None:
@@ -149,25 +159,24 @@ class World:
     # -- the recorder --
 
     def _say(self, message: str) -> str:
-        for ours, theirs in self.aliases.items():
-            if message.endswith(f": {ours}"):
-                return message.removesuffix(ours) + theirs
-        return message
+        return re.sub(r"[-a-z0-9]+", lambda word: self.aliases.get(word[0], word[0]), message)
 
     def seen(self) -> dict[str, Any]:
-        status = {key: value for key, value in published(self.status).items() if not key.endswith("Time")}
+        held = published(self.status if self.shown is None else self.shown)
+        status = {key: value for key, value in held.items() if not key.endswith("Time")}
         if "conditions" in status:
-            status["conditions"] = [
-                {key: value for key, value in condition.items() if not key.endswith("Time")}
-                for condition in status["conditions"]
-            ]
-        status["startTime"] = "startTime" in self.status
-        status["completionTime"] = "completionTime" in self.status
+            status["conditions"] = [self._condition_seen(condition) for condition in status["conditions"]]
+        status["startTime"] = "startTime" in held
+        status["completionTime"] = "completionTime" in held
         return {
             "exists": self.exists,
             "status": status,
             "pods": {self.aliases[name]: self._pod_seen(pod) for name, pod in self.pods.items()},
         }
+
+    def _condition_seen(self, condition: dict[str, str]) -> dict[str, str]:
+        seen = {key: value for key, value in condition.items() if not key.endswith("Time")}
+        return {**seen, "message": self._say(seen["message"])}
 
     def _pod_seen(self, pod: Pod) -> dict[str, Any]:
         return {
@@ -192,8 +201,8 @@ def _replay(name: str, manifest: dict[str, Any], trace: list[dict[str, Any]], ev
         fitting = [world for world in following if _fits(world, step)]
         if not fitting:
             return [f"{name} step {number} {step['action']}: {line}" for line in _explain(following[0], step)]
-        worlds = list({repr(world): world for world in fitting}.values())
-    recorded = {tuple(event) for event in events}
+        worlds = list({repr(replace(world, shown=None)): world for world in fitting}.values())
+    recorded = {(kind, reason, message) for kind, reason, message in events}
     if any(world.events == recorded for world in worlds):
         return []
     ours = worlds[0].events
@@ -202,6 +211,13 @@ def _replay(name: str, manifest: dict[str, Any], trace: list[dict[str, Any]], ev
 
 def _step(world: World, action: list[Any]) -> Iterator[World]:
     """Yield what the recorder may have seen after an action, what it ought to have seen first."""
+    yield from _acted(world, action)
+    if world.next_look is not None and world.next_look <= world.now and action != ["create"]:
+        *_, looked = world.copy().advance(world.now)
+        yield from _acted(looked, action)
+
+
+def _acted(world: World, action: list[Any]) -> Iterator[World]:
     start = world.copy()
     start.act(action)
     wait = timedelta(seconds=action[1] if action[0] == "wait" else 0)
@@ -215,7 +231,33 @@ def _step(world: World, action: list[Any]) -> Iterator[World]:
 
 
 def _fits(world: World, step: dict[str, Any]) -> bool:
-    return world.seen() == {key: step[key] for key in ("exists", "status", "pods")}
+    recorded = {key: step[key] for key in ("exists", "status", "pods")}
+    if world.seen() == recorded:
+        return True
+    _rename(world, step["pods"])
+    return bool(world.seen() == recorded)
+
+
+def _rename(world: World, recorded: dict[str, Any]) -> None:
+    """Give pods that were made at the same time the names that fit the recorded indexes."""
+    for made in {pod.created_at for pod in world.pods.values()}:
+        twins = [name for name, pod in world.pods.items() if pod.created_at == made]
+        free = [world.aliases[name] for name in twins if world.aliases[name] in recorded]
+        for name in twins:
+            index = str(world.pods[name].index)
+            fitting = [alias for alias in free if recorded[alias]["index"] == index]
+            if len(free) == len(twins) and fitting:
+                world.aliases[name] = fitting[0]
+                free.remove(fitting[0])
+                twins = twins[1:]
+
+
+def _without_end(status: dict[str, Any]) -> dict[str, Any]:
+    """The status as a look writes it first: what was found, but not yet the job's end."""
+    first = {key: value for key, value in status.items() if key != "completionTime"}
+    if "conditions" in first:
+        first["conditions"] = [c for c in first["conditions"] if c["type"] not in ("Complete", "Failed")]
+    return first
 
 
 def _explain(world: World, step: dict[str, Any]) -> Iterator[str]:

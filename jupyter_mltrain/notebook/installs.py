@@ -101,9 +101,12 @@ def _simple_commands(command: str) -> list[list[str]]:
     """Split a shell line at ``;``, ``&&``, ``||`` and ``|`` into commands of words."""
     lexer = shlex.shlex(command, posix=True, punctuation_chars=";&|")
     lexer.whitespace_split = True
+    lexer.commenters = ""  # shlex takes one within a word too, as in a URL's #egg=name
     commands: list[list[str]] = [[]]
     try:
         for word in lexer:
+            if word.startswith("#"):
+                break
             if set(word) <= set(";&|"):
                 commands.append([])
             else:
@@ -131,6 +134,7 @@ class _Reader:
         self._root = root
         self._directory = directory
         self._where = dict(where)
+        self._read: set[Path] = set()
 
     def read(self, words: Sequence[str]) -> None:
         """Read the words of a command from its tool on."""
@@ -184,8 +188,12 @@ class _Reader:
 
     def _requirements_file(self, name: str, directory: Path) -> None:
         path = Path(directory, name)
+        if path in self._read:
+            return
+        self._read.add(path)
         try:
-            self._root.require_inside(path)
+            if not self._root.contains(path):
+                raise PermissionError
             lines = path.read_text(encoding="utf-8-sig").replace("\\\n", " ").splitlines()
         except (OSError, ValueError):
             self._unclear(f"reads the requirements file {name!r}, which cannot be read")
@@ -193,7 +201,7 @@ class _Reader:
         for line in lines:
             text = re.sub(r"(^|\s)#.*", "", line).strip()
             nested = re.match(r"(?:-r|--requirement)[\s=]+(\S+)", text)
-            if nested and nested[1] != name:
+            if nested:
                 self._requirements_file(nested[1], path.parent)
             elif text and not text.startswith("-"):
                 self._pip(re.split(r"\s--", text)[0])

@@ -141,7 +141,7 @@ class _Resolver:
 
     def install(self, install: Install) -> None:
         """Take up one install line: the version that is installed if it fits, else what the line says."""
-        if install.name in MISSPELLED:
+        if install.name in MISSPELLED and install.name not in DISTRIBUTION_OF_MODULE.values():
             self._report(f"{install.name}!", _misspelled(install.name, MISSPELLED[install.name], install.where))
         installed = self._environment.by_name.get(install.name)
         if install.url:

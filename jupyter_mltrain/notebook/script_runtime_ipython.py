@@ -1,0 +1,86 @@
+"""What an exported script has of ``get_ipython()``. ``script_preamble`` copies these definitions into it, as text."""
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+from .script_runtime_display import DisplayHandle, clear_output, display, markup, update_display
+from .script_runtime_shell import cd, env, expand, getoutput, pwd, run, script, set_env, system, writefile
+
+
+class NotInScript(RuntimeError, AttributeError):
+    """Something of IPython that a plain script does not have."""
+
+
+LINE_MAGICS: dict[str, Callable[[str], Any]] = {
+    "cd": cd,
+    "env": env,
+    "pwd": lambda line: pwd(),
+    "run": run,
+    "set_env": set_env,
+    "sx": getoutput,
+    "system": getoutput,
+    **dict.fromkeys(["autoreload", "config", "load_ext", "matplotlib", "reload_ext"], lambda line: None),
+}
+
+
+class Shell:
+    """The part of IPython's shell that needs no IPython."""
+
+    user_ns = property(lambda self: globals())
+
+    def system(self, command: str) -> None:
+        """Run a command and print what it prints."""
+        system(expand(command, 2))
+
+    def getoutput(self, command: str, split: bool = True) -> Any:
+        """Run a command and return its lines, or with ``split=False`` its text."""
+        lines = getoutput(expand(command, 2))
+        return lines if split else lines.n
+
+    def run_line_magic(self, name: str, line: str, _stack_depth: int = 1) -> Any:
+        """Run one of ``LINE_MAGICS``."""
+        if name not in LINE_MAGICS:
+            raise NotInScript(f"%{name} needs IPython, which a plain script does not have")
+        return LINE_MAGICS[name](expand(line, _stack_depth + 1))
+
+    def magic(self, line: str) -> Any:
+        """Run one of ``LINE_MAGICS``, given as one text."""
+        name, _, rest = line.lstrip("%").partition(" ")
+        return self.run_line_magic(name, rest, 2)
+
+    def run_cell_magic(self, name: str, line: str, body: str) -> None:
+        """Run ``%%bash``, ``%%sh``, ``%%script`` or ``%%writefile``."""
+        line = expand(line, 2)
+        if name == "writefile":
+            *options, path = line.split()
+            writefile(path, body, append=bool(options))
+        elif name in ("bash", "sh", "script"):
+            script(line if name == "script" else f"{name} {line}", body)
+        else:
+            raise NotInScript(f"%%{name} needs IPython, which a plain script does not have")
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotInScript(f"get_ipython().{name} needs IPython, which a plain script does not have")
+
+
+shell = Shell()
+
+
+def get_ipython() -> Shell:
+    """Return the stand-in for IPython's shell."""
+    return shell
+
+
+class DisplayModule:
+    """A stand-in for ``IPython.display``."""
+
+    def __getattr__(self, name: str) -> Any:
+        own = (display, update_display, clear_output, DisplayHandle)
+        return next((each for each in own if each.__name__ == name), None) or markup(name)
+
+
+display_module = DisplayModule()
+
+
+ipython_module = types.SimpleNamespace(display=display_module, get_ipython=get_ipython)

@@ -121,8 +121,12 @@ class Sync:
 def begin(
     job: JobSpec, pods: Sequence[Pod], now: datetime, status: Mapping[str, Any], services: Collection[str] | None
 ) -> Sync:
-    """Start a sync on a copy of the status; a job seen for the first time gets its condition Created."""
+    """Start a sync on a copy of the status; a job seen for the first time gets its condition Created.
+
+    The operator adds Created to its cached copy of a new job. A job whose status could not be written before its spec
+    was changed never gets it: ``{"conditions": []}`` says so.
+    """
     sync = Sync(job, pods, now, copy.deepcopy(dict(status)), services)
-    if not sync.conditions:
+    if "conditions" not in sync.status:
         sync.set_condition(cond.CREATED, f"{job.kind} {job.name} is created.")
     return sync

@@ -1,0 +1,82 @@
+"""The rules against what the real operator, API server and Job controller were seen to do."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+RECORDINGS = sorted((HERE / "data").glob("*.json.gz"))
+SCRIPT = HERE / "replay.py"
+
+_spec = importlib.util.spec_from_file_location("replay", SCRIPT)
+assert _spec is not None
+assert _spec.loader is not None
+replay = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(replay)
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name.split(".")[0])
+def test_the_rules_agree_with_every_record(recording: Path) -> None:
+    records = replay.load(recording)
+    assert {name: found for name, record in records.items() if (found := replay.replay(name, record))} == {}
+
+
+def test_every_recording_is_there() -> None:
+    assert {path.name: len(replay.load(path)) for path in RECORDINGS} == {
+        "jobs.json.gz": 80,
+        "traces.json.gz": 342,
+        "verdicts.json.gz": 400,
+    }
+
+
+def run(path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, SCRIPT, path], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def one_case() -> dict[str, Any]:
+    return {"case-9": replay.load(HERE / "data" / "traces.json.gz")["case-9"]}
+
+
+def test_the_script_says_how_many_agree(tmp_path: Path) -> None:
+    path = tmp_path / "some.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(one_case()).encode()))
+    done = run(path, tmp_path)
+    assert (done.stdout, done.returncode) == ("1 of 1\n", 0)
+
+
+def changed(record: dict[str, Any], what: str) -> None:
+    last = record["trace"][-1]
+    match what:
+        case "condition":
+            last["conditions"][-1]["message"] = "otherwise"
+        case "count":
+            last["replicaStatuses"]["Worker"]["failed"] = 2
+        case "pod":
+            last["pods"].popitem()
+        case "time":
+            last["completionTime"] = False
+        case "event":
+            record["events"].append(["Normal", "Surprise", "nobody expects it"])
+        case "missing event":
+            record["events"].pop()
+        case "environment":
+            record["env"]["c9-worker-0"] = []
+
+
+@pytest.mark.parametrize("what", ["condition", "count", "pod", "time", "event", "missing event", "environment"])
+def test_the_script_sees_any_difference(what: str, tmp_path: Path) -> None:
+    records = one_case()
+    changed(records["case-9"], what)
+    path = tmp_path / "some.json"
+    path.write_text(json.dumps(records))
+    done = run(path, tmp_path)
+    assert done.stdout.startswith("0 of 1\ncase-9:\n  ")
+    assert done.returncode == 1

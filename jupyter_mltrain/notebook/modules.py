@@ -266,5 +266,7 @@ def _added_paths(node: ast.AST) -> list[tuple[str, int]]:
 def _path_literal(node: ast.expr) -> str | None:
     """Return the path in ``"lib"``, ``str(Path("lib").resolve())`` or ``os.path.join("..", "lib")``; else ``None``."""
     names = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-    texts = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
-    return "/".join(texts) if texts and names <= _PATH_WORDS else None
+    texts = [inner for inner in ast.walk(node) if isinstance(inner, ast.Constant) and isinstance(inner.value, str)]
+    if not texts or not names <= _PATH_WORDS:
+        return None
+    return "/".join(str(text.value) for text in sorted(texts, key=lambda text: (text.lineno, text.col_offset)))

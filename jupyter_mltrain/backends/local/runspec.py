@@ -77,7 +77,7 @@ def run_spec(home: Path, job: Job, pod: Pod) -> ReplicaSpec:
     return ReplicaSpec(
         uid=pod.run_uid,
         argv=resolved.argv,
-        env=_environment(home, job, pod, resolved, limits),
+        env=_environment(home, job, pod, resolved, container),
         cwd=cwd,
         grace_seconds=float(pod.manifest["spec"].get("terminationGracePeriodSeconds") or _GRACE_SECONDS),
         memory_limit=parse_memory(limits["memory"]) if "memory" in limits else None,
@@ -114,11 +114,12 @@ def _working_directory(run: Path, container: Mapping[str, Any], resolved: Resolv
     return folder
 
 
-def _environment(home: Path, job: Job, pod: Pod, resolved: Resolved, limits: Mapping[str, Any]) -> dict[str, str]:
+def _environment(home: Path, job: Job, pod: Pod, resolved: Resolved, container: Mapping[str, Any]) -> dict[str, str]:
     own = dict(resolved.env)
-    if own.get("HOME") == labels.CONTAINER_HOME:
+    if {"name": "HOME", "value": labels.CONTAINER_HOME} in (container.get("env") or []):
         del own["HOME"]  # the user's own home stands for the empty one of a pod
     given = surroundings(home, job, pod)
+    limits = (container.get("resources") or {}).get("limits") or {}
     if "cpu" in limits:
         given |= memory.thread_env(parse_cpu(limits["cpu"]), own)
     return {**given, **own}

@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import run as run
-    from .service import Job as Job
-    from .service import submit as submit
+    from .client import Job as Job
+    from .client import JobFailed as JobFailed
+    from .client import check as check
+    from .client import job as job
+    from .client import jobs as jobs
+    from .client import plan as plan
+    from .client import submit as submit
 
     __version__: str
 
-_FROM_SERVICE = ("Job", "submit")
+_FROM_CLIENT = ("Job", "JobFailed", "check", "job", "jobs", "plan", "submit")
 
 
 def __getattr__(name: str) -> Any:
@@ -20,8 +25,13 @@ def __getattr__(name: str) -> Any:
 
     if name == "run":
         return import_module(".run", __name__)
-    if name in _FROM_SERVICE:
-        return getattr(import_module(".service", __name__), name)
+    if name in _FROM_CLIENT:
+        return getattr(import_module(".client", __name__), name)
     if name == "__version__":
         return metadata.version(__name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), "run", "__version__", *_FROM_CLIENT})

@@ -232,6 +232,7 @@ class _State:
 
     def _on_output(self, data: dict[str, Any]) -> None:
         state = {key: data[key] for key in ("output", *_STREAM_STATE) if key in data}
+        state["output"] = dict(state["output"])  # text will be added to it; the record that was handed out stays
         self._outputs[data["cell"]][data["index"] : data["index"] + 1] = [state]
 
     def _on_text(self, data: dict[str, Any]) -> None:

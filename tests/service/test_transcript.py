@@ -1,0 +1,43 @@
+"""Logs as people read them."""
+
+from jupyter_mltrain.runner.records import Record, encode
+from jupyter_mltrain.service.transcript import Transcript
+
+
+def log(*records: tuple[str, dict[str, object]]) -> str:
+    lines = [line for seq, (kind, data) in enumerate(records) for line in encode(Record(kind, data, seq))]
+    return "".join(f"{line}\n" for line in lines)
+
+
+RUN = ("run", {"notebook": {}, "cells": 1, "info": {}})
+CELL = ("cell", {"cell": 0, "document": {"cell_type": "code", "id": "a", "metadata": {}, "source": "x = 1\nx"}})
+START = ("start", {"cell": 0, "n": 1, "of": 1, "metadata": {}})
+
+
+def stream(text: str) -> tuple[str, dict[str, object]]:
+    output = {"output_type": "stream", "name": "stdout", "text": text}
+    return ("output", {"cell": 0, "index": 0, "output": output})
+
+
+def test_text_comes_out_in_whole_lines_however_it_was_cut() -> None:
+    text = log(RUN, CELL, START, stream("one\ntw"), ("text", {"cell": 0, "index": 0, "text": "o\nthree"}))
+    for size in (1, 7, len(text)):
+        transcript = Transcript()
+        lines = [line for at in range(0, len(text), size) for line in transcript.feed(text[at : at + size])]
+        assert [*lines, *transcript.close()][-3:] == ["one", "two", "three"]
+
+
+def test_foreign_lines_stay_as_they_are() -> None:
+    assert Transcript().feed("2026-11-21 E0000 from C++\n") == ["2026-11-21 E0000 from C++"]
+
+
+def test_errors_and_results_are_shown() -> None:
+    error = {"output_type": "error", "ename": "E", "evalue": "no", "traceback": ["Traceback", "E: no"]}
+    result = {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {"text/plain": "42"}}
+    picture = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "aaaa"}}
+    done = ("done", {"status": "failed", "exit_code": 1, "error": {"name": "E", "message": "no"}, "seconds": 1.0})
+    outputs = [
+        ("output", {"cell": 0, "index": i, "output": output}) for i, output in enumerate((result, picture, error))
+    ]
+    lines = Transcript().feed(log(RUN, CELL, START, *outputs, done))
+    assert lines[1:] == ["42", "[image/png]", "Traceback", "E: no", "--- failed, exit code 1: E: no"]

@@ -118,7 +118,7 @@ def make_group(uid: str, limit: int) -> Group | None:
             continue
         group = Group(parent / _name(uid), hierarchy.version)
         try:
-            group.folder.mkdir()
+            group.folder.mkdir(exist_ok=True)  # a launch that was cut off may have left it
             group.limit(limit)
         except OSError:
             group.remove()

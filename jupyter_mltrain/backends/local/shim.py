@@ -189,7 +189,7 @@ class Log:
 
 
 def children(pid: int) -> list[int]:
-    """Return the children of a process (Linux; elsewhere none are seen)."""
+    """Return the children of a process, as the kernel lists them by thread."""
     found: list[int] = []
     try:
         for task in os.listdir(f"/proc/{pid}/task"):
@@ -200,11 +200,27 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def children_by_search(pid: int) -> list[int]:
+    """Return the children of a process where the kernel has no such list: the slow way, through all processes."""
+    found = []
+    for name in filter(str.isdecimal, os.listdir("/proc") if LINUX else []):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                parent = file.read().rpartition(b")")[2].split()[1]  # the name before it may hold anything
+        except OSError:
+            continue
+        if int(parent) == pid:
+            found.append(int(name))
+    return found
+
+
 def descendants(pid: int) -> list[int]:
-    """Return all processes below one, parents first."""
-    found = children(pid)
+    """Return all processes below one, parents first; none where there is no /proc."""
+    listed = os.path.exists(f"/proc/{pid}/task/{pid}/children")
+    find = children if listed else children_by_search
+    found = find(pid)
     for each in found:
-        found += children(each)
+        found += find(each)
     return found
 
 

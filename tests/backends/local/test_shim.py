@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -7,9 +8,11 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
+import psutil
 import pytest
 
 from jupyter_mltrain.backends.local import replica, shim
@@ -108,7 +111,10 @@ def leave():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.read(os.pipe()[0], 1)
 for kind in ("child", "group", "session", "daemon"):
-    if os.fork() == 0:
+    pid = os.fork()
+    if pid and kind == "daemon":
+        os.waitpid(pid, 0)
+    if pid == 0:
         if kind == "group":
             os.setpgid(0, 0)
         if kind == "session":
@@ -150,6 +156,15 @@ def test_one_that_forks_away_for_ever_is_caught(python):
     run = python(FORKS_FOR_EVER).launch()
     assert run.ended().exit_code == 0
     assert {p.pid for p in run.processes()} <= {run.now.shim_pid}
+
+
+def test_descendants_are_found_in_both_ways(python):
+    run = python(FAMILY + "os.read(os.pipe()[0], 1)").launch().said("ready")
+    watcher = run.now.shim_pid
+    below = {process.pid for process in run.processes()} - {watcher}
+    assert len(below) == 5
+    assert set(shim.descendants(watcher)) == below
+    assert set(shim.children_by_search(watcher)) == set(shim.children(watcher))
 
 
 def test_sigterm_to_the_shim_is_a_stop_and_a_second_one_a_kill(python):
@@ -299,6 +314,53 @@ print(run.exit.exit_code, run.exit.reason)
 
 def test_the_exit_is_recorded_on_a_full_disk(tmp_path):
     assert on_a_small_disk(tmp_path / "disk", EXITS_ON_FULL_DISK) == "9 Error\n"
+
+
+# Whatever is killed, and whenever
+
+KILL_POINTS = int(os.environ.get("MLTRAIN_KILL_POINTS", "40"))
+BUSY = """
+import os, time
+for _ in range(3):
+    if os.fork() == 0:
+        os.setsid()
+        break
+while True:
+    print("x" * 50)
+    time.sleep(0.001)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(KILL_POINTS))
+def test_a_kill_at_any_time_leaves_a_state_that_can_be_told(python, seed):
+    """The shim or the command dies at some moment of start, run or stop: nothing is left running, no half a file."""
+    source = random.Random(seed)
+    victim = source.choice(["shim", "command", "both"])
+    run = python(BUSY, grace_seconds=0.05, log_max_bytes=500).launch()
+    if source.random() < 0.3:
+        replica.stop(run.folder)
+    time.sleep(source.random() ** 2 * 0.15)  # the moment is what is tried here
+    for process in run.processes():
+        is_shim = process.info["environ"].keys() == {"MLTRAIN_REPLICA_UID"}
+        if victim == "both" or is_shim == (victim == "shim"):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+    replica.kill(run.folder)
+    run.until(lambda: run.now.state in (RunState.ABSENT, RunState.EXITED, RunState.LOST))
+    if run.now.state is RunState.EXITED:
+        assert run.now.exit.exit_code in (137, 143)
+        assert {process.pid for process in run.processes()} <= {run.now.shim_pid}
+    elif run.now.state is RunState.LOST:
+        replica.reap_lost(run.spec.uid)
+    else:  # the shim came to nothing, so it can be tried again
+        assert run.processes() == []
+        run.launch().running()
+        replica.kill(run.folder)
+        run.ended()
+    assert all(
+        content == b"" or content.endswith(b"\n") for content in list(segments(run.folder / "log").values())[:-1]
+    )
 
 
 # What it costs

@@ -92,7 +92,7 @@ class Cluster:
             done = parse_indexes(status.get("completedIndexes", ""), completions)
             assert len(done) == status.get("succeeded", 0)
             assert done >= parse_indexes(self.status.get("completedIndexes", ""), completions)
-        if "Suspended" in types:
+        if types == {"Suspended"}:
             assert (status.get("active", 0), "startTime" in status) == (0, False)
 
     def _apply(self, decision: Decision) -> None:

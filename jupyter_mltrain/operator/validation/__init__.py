@@ -51,7 +51,10 @@ def _hint(manifest: Any, verdict: Verdict) -> str:
 
     if not isinstance(manifest, Mapping) or verdict.code == 404 or verdict.field == "kind":
         return "A manifest has kind: TFJob, PyTorchJob (apiVersion: kubeflow.org/v1) or Job (apiVersion: batch/v1)."
-    value = json_value(dict(manifest))
+    try:
+        value = json_value(dict(manifest))
+    except (Refused, RecursionError):
+        return "A manifest holds plain values only: text, numbers, true, false, null, lists and mappings."
     return hint(value, _endpoint(value), verdict)
 
 

@@ -12,6 +12,7 @@ from .schema import Schema, load
 from .verdict import Verdict
 
 _NO_PLACE = ("metadata", "status")
+_KINDS = ("TFJob", "PyTorchJob", "Job")
 _DEPTH = 6
 _STEP = re.compile(r"[^.\[\]]+")
 _ITEM = re.compile(r"\[\d+\]")
@@ -67,10 +68,11 @@ def _arguments_as_containers(manifest: dict[str, Any], kind: str, verdict: Verdi
 
 
 def _misplaced(manifest: dict[str, Any], kind: str, verdict: Verdict) -> str:
-    if "unknown field" not in verdict.message:
+    steps = _STEP.findall(_ITEM.sub("", verdict.field))
+    if "unknown field" not in verdict.message or not steps:
         return ""
     schema = load(kind)
-    *parents, name = _STEP.findall(_ITEM.sub("", verdict.field))
+    *parents, name = steps
     for depth in range(len(parents), 0, -1):
         above = parents[:depth]
         for place in _places(_descend(schema, above, schema), name, schema):
@@ -78,10 +80,8 @@ def _misplaced(manifest: dict[str, Any], kind: str, verdict: Verdict) -> str:
     siblings = _members(_descend(schema, parents, schema), schema)
     if close := difflib.get_close_matches(name, siblings, n=1, cutoff=0.75):
         return f"Did you mean {close[0]}?"
-    for other in {"TFJob", "PyTorchJob", "Job"} - {kind}:
-        if verdict.field == f"spec.{name}" and name in _members(
-            _descend(load(other), ["spec"], load(other)), load(other)
-        ):
+    for other in _KINDS:
+        if parents == ["spec"] and name in _members(_descend(load(other), parents, load(other)), load(other)):
             return f"{name} is a field of kind {other}, not of {kind}."
     return f"Remove {verdict.field}: there is no such field."
 

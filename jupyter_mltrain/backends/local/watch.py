@@ -23,6 +23,9 @@ from .view import BACKEND, job_statuses
 _POSITION_SECONDS: Final = 1.0
 """Queue positions shift with every start; a thousand waiting jobs are not sent again more often than this."""
 
+_STARTING_SECONDS: Final = 1.0
+"""A job that has its turn but shows no supervisor is looked at again after this: one starts in a tenth of it."""
+
 
 async def watch(store: Store, after: Cursor | None) -> AsyncIterator[Change]:
     """Yield what there is, ``synced``, then changes as they happen, several of one job melted into its latest state."""
@@ -33,7 +36,7 @@ async def watch(store: Store, after: Cursor | None) -> AsyncIterator[Change]:
         yield Change("synced", follower.cursor)
         while True:
             alarm.follow_supervisors(await asyncio.to_thread(follower.active))
-            await alarm.wait(await asyncio.to_thread(follower.seconds_to_next))
+            await alarm.wait(alarm.sooner(await asyncio.to_thread(follower.seconds_to_next)))
             if alarm.needs_upkeep:
                 await asyncio.to_thread(tend_and_start, store)
             for change in await asyncio.to_thread(follower.news):
@@ -120,6 +123,7 @@ class _Alarm:
         self._store = store
         self._rung = asyncio.Event()
         self._supervisors: dict[str, int] = {}  # job -> descriptor that tells when its supervisor has died
+        self._unseen = False
         self.needs_upkeep = False
 
     def __enter__(self) -> Self:
@@ -146,16 +150,23 @@ class _Alarm:
             self.needs_upkeep = True
         self._rung.clear()
 
+    def sooner(self, seconds: float | None) -> float | None:
+        """Return how long to wait at most, less while a job has a supervisor that is not seen yet, or none."""
+        if not self._unseen:
+            return seconds
+        return _STARTING_SECONDS if seconds is None else min(seconds, _STARTING_SECONDS)
+
     def follow_supervisors(self, jobs: list[str]) -> None:
         """Be told when the supervisor of one of these jobs dies."""
         for job in self._supervisors.keys() - set(jobs):
             self._let_go(job)
         self.needs_upkeep = False
+        self._unseen = False
         for job in set(jobs) - self._supervisors.keys():
             try:
                 descriptor = os.open(self._store.job_folder(job) / "bell", os.O_WRONLY | os.O_NONBLOCK)
             except OSError:
-                self.needs_upkeep = True  # just started or dead: its lock will tell
+                self._unseen = True
                 continue
             self._supervisors[job] = descriptor
             self._loop.add_reader(descriptor, self._on_end, job)  # a pipe without readers counts as readable

@@ -30,6 +30,8 @@ EVENT_BURST = 25
 """client-go posts so many events on one object, then one in five minutes: later ones may be missing."""
 UNTOLD = -1
 """Generation of a pod beyond the asked replicas: the operator makes and removes such pods without end."""
+TOO_MANY = 20_000
+"""Worlds at which a replay gives up rather than to run for minutes."""
 FRAMEWORKS: dict[str, Framework] = {"TFJob": TFJob(), "PyTorchJob": PyTorchJob()}
 
 Json = dict[str, Any]
@@ -164,6 +166,8 @@ class Replayer:
         """Return the worlds after any number of syncs."""
         seen, pending = dict(worlds), list(worlds)
         while pending:
+            if len(seen) > TOO_MANY:
+                raise RuntimeError(f"more than {TOO_MANY} worlds are possible")
             world = pending.pop()
             for after, told in self.syncs(world, seen[world]):
                 known = seen.get(after)
@@ -295,7 +299,7 @@ class Replayer:
                 return self._delete_pod(world, name)
             case ["vanish", name]:
                 return with_pods(world, [pod for pod in world.pods if pod.name != name or not pod.deleting])
-            case ["run", name, *restarts]:
+            case ["run" | "restart", name, *restarts]:
                 count = restarts[0] if restarts else 0
                 return patch_pod(world, name, phase="Running", scheduled=True, restart_count=count)
             case ["ok", name]:

@@ -46,7 +46,10 @@ def form(record: Record) -> str:
 
 def replay(name: str, record: Record) -> list[str]:
     """Return how the rules differ from what was recorded; empty where they agree."""
-    differences: list[str] = importlib.import_module(f"_{form(record)}").replay(name, record)
+    try:
+        differences: list[str] = importlib.import_module(f"_{form(record)}").replay(name, record)
+    except Exception as error:  # one record that cannot be replayed must not hide the others
+        return [f"it cannot be replayed: {type(error).__name__}: {error}"]
     return differences
 
 

@@ -29,6 +29,7 @@ class Finding:
         What to do about it, or ``""``.
     where:
         ``{"cell": 3, "line": 2}`` (cell counted from 0 in the notebook as it is, line from 1),
+        ``{"file": "lib/a.py", "line": 2}`` for a module that is shipped with it,
         ``{"field": "roles.Worker.memory"}`` or ``{}``.
     """
 

@@ -186,11 +186,13 @@ def absolute_paths(notebook: Notebook, cells: Mapping[int, Code], modules: Mappi
 
 
 def _absolute(text: str, where: dict[str, Any], *, parameter: bool) -> Finding:
-    shown = text if len(text) <= 60 else text[:57] + "..."
+    start = re.match(r"(?:file://)?[\\/]{0,2}[^\\/]{0,40}[\\/]?[^\\/]{0,40}", text)
+    shown = start[0] if start else ""
     return Finding(
         "absolute-path",
         Severity.INFO if parameter else Severity.WARNING,
-        f"{shown!r} is a path of this machine" + (", the default of a parameter." if parameter else "."),
+        f"{shown + ('...' if shown != text else '')!r} is a path of this machine"
+        + (", the default of a parameter." if parameter else "."),
         "Give another value where the job runs." if parameter else "Make it a parameter, or relative to the notebook.",
         where,
     )

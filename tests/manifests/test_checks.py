@@ -180,6 +180,7 @@ def test_of_several_strategies_the_parameter_decides() -> None:
     source = f"if strategy == 'mirrored':\n    {MIRRORED}\nelse:\n    {MULTI}"
     assert found(tf(WORKERS), source) == {}
     assert found(tf(WORKERS), source, {"strategy": "multi_worker_mirrored"}) == {}
+    assert found(tf(WORKERS), source, {"strategy": ["mirrored"]}) == {}
     assert "impossible-strategy" in found(tf(WORKERS), source, {"strategy": "mirrored"})
 
 

@@ -112,10 +112,12 @@ SPECS = st.builds(lambda kind, common: {**kind, **common}, FRAMEWORKS, COMMON)
 PARAMETERS = st.dictionaries(words, json_values, max_size=3)
 
 
-def build(spec: dict[str, Any], parameters: dict[str, Any], notebook: str = "a.ipynb") -> Manifest:
+def build(
+    spec: dict[str, Any], parameters: dict[str, Any], *, notebook: str = "a.ipynb", job_id: str = "7f3a91c2d4e5"
+) -> Manifest:
     return manifests.build(
         parse_spec(spec),
-        job_id="7f3a91c2d4e5",
+        job_id=job_id,
         name=None,
         program="sha256:" + "12e45678" * 8,
         notebook=notebook,
@@ -164,6 +166,20 @@ def test_a_manifest_depends_on_its_input_alone(spec: dict[str, Any]) -> None:
     reordered = dict(reversed(spec.items()))
     assert manifests.to_yaml(build(spec, {})) == manifests.to_yaml(build(reordered, {}))
     assert json.dumps(spec) == before
+
+
+@given(SPECS, PARAMETERS, PARAMETERS)
+def test_a_manifest_made_again_is_that_of_a_new_job(
+    spec: dict[str, Any], before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    nameless = {field: value for field, value in spec.items() if field != "name"}
+    old = build(nameless, before)
+    of_the_server = {"uid": "1", "resourceVersion": "2", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    read_back = {**old, "metadata": {**old["metadata"], **of_the_server}, "status": {"conditions": []}}
+    assert manifests.parameters_of(read_back) == before
+    again = manifests.manifest_again(read_back, job_id="b" * 12, parameters=after)
+    assert again == build(nameless, after, job_id="b" * 12)
+    assert manifests.manifest_again(read_back, job_id="b" * 12) == build(nameless, before, job_id="b" * 12)
 
 
 @given(SPECS)

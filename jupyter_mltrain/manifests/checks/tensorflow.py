@@ -22,7 +22,7 @@ def strategy(spec: TrainingSpec, evidence: Evidence) -> str | None:
         return None if spec.strategy == "none" else spec.strategy
     if len(evidence.strategies) > 1:
         chosen = evidence.parameters.get("strategy")
-        return chosen if chosen in evidence.strategies else None
+        return chosen if isinstance(chosen, str) and chosen in evidence.strategies else None
     return next(iter(evidence.strategies), None)
 
 

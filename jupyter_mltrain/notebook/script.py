@@ -20,7 +20,7 @@ from .script_cell import CellExport
 from .script_parts import Notes
 from .script_preamble import preamble
 from .script_scope import Survey, trees
-from .script_source import commented, indented
+from .script_source import block, commented
 
 EXPECTED_ERROR_TAG: Final = "raises-exception"
 _RESULTS: Final = re.compile(r"_{1,3}|_\d+|Out|_oh")
@@ -32,7 +32,6 @@ _OWN_NAMES: Final = {
     "_oh": "results",
     "_dh": "visited",
 }
-_WITHOUT_FILE: Final = "a notebook has none, and so child processes do not run this file again"
 
 
 class SourceCell(Protocol):
@@ -157,20 +156,26 @@ def _blocks(cells: Sequence[_Cell], export: CellExport) -> Iterator[str]:
         if awaits and survey.calls:
             text += f"\n{export.notes.use('between_cells')}()"
         if EXPECTED_ERROR_TAG in cell.tags:
-            text = f"with {export.notes.use('expected_error')}():\n{indented(text)}\n    pass"
+            text = block(f"with {export.notes.use('expected_error')}():", text)
         _note_limits(cell, survey, export.notes)
         yield f"{marker}\n{text}"
 
 
 def _note_limits(cell: _Cell, survey: Survey, notes: Notes) -> None:
-    """Note what a cell uses that a script does not have."""
-    notes.cell, notes.line = cell.index or 0, 1
-    if survey.reads(_INPUTS):
-        hint = "Keep what you need in a variable of your own."
-        notes.note("input-history", Severity.WARNING, "a script does not have In and _i.", hint)
-    if "input" in survey.loaded - survey.bound:
-        hint = "Make the answer a parameter."
-        notes.note("asks-for-input", Severity.WARNING, "the script waits for an answer at input().", hint)
+    """Note what a cell reads that a script does not have."""
+    for name in sorted(survey.loaded - survey.bound):
+        notes.cell, notes.line = cell.index or 0, _line_of(name, cell.source)
+        if name == "input":
+            hint = "Make the answer a parameter."
+            notes.note("asks-for-input", Severity.WARNING, "the script waits for an answer at input().", hint)
+        elif _INPUTS.fullmatch(name):
+            hint = "Keep what you need in a variable of your own."
+            notes.note("input-history", Severity.WARNING, f"a script does not have {name!r}.", hint)
+
+
+def _line_of(name: str, source: str) -> int:
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    return next((number for number, line in enumerate(source.splitlines(), 1) if word.search(line)), 1)
 
 
 def _assembled(body: str, export: CellExport, survey: Survey, name: str) -> str:
@@ -188,11 +193,17 @@ def _assembled(body: str, export: CellExport, survey: Survey, name: str) -> str:
         parts.append(f"from __future__ import {', '.join(dict.fromkeys(export.futures))}")
     if notes.uses:
         parts.append(f"# region Stand-ins for IPython\n\n\n{preamble(notes.uses, name=notes.helper)}# endregion")
-    if not survey.has_main_guard:
-        parts.append(f'globals().pop("__file__", None)  # {_WITHOUT_FILE}')
-    if own:
-        parts.append("\n".join(own))
+    start = [line for line, wanted in _start(survey) if wanted]
+    if start or own:
+        parts.append("\n".join([*start, *own]))
     return "\n\n".join([*parts, body]) + "\n"
+
+
+def _start(survey: Survey) -> Iterator[tuple[str, bool]]:
+    """Yield what lets plain Python begin as a notebook does, and whether this notebook can tell the difference."""
+    yield '__import__("sys").path.insert(0, "")  # modules in the working folder are found', survey.imports_more
+    yield '__import__("sys").stdout.reconfigure(line_buffering=True)  # prints keep their order', survey.has_children
+    yield 'globals().pop("__file__", None)  # so child processes do not run this file again', not survey.has_main_guard
 
 
 def _own_names(body: ast.Module, export: CellExport) -> list[str]:

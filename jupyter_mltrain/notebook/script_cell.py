@@ -17,9 +17,11 @@ from .script_scope import (
     interactivity_set,
     is_asynchronous,
     shown_expressions,
+    top_level,
 )
-from .script_source import Edit, Python, as_argument, commented, edited, indented, literal, parse
+from .script_source import Edit, Python, as_argument, block, commented, edited, indented, literal, parse, without_end
 
+_JOKE: Final = "barry_as_FLUFL"  # it would forbid != in the script's own functions
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -142,7 +144,7 @@ class Piece:
     def text(self) -> str:
         """Return the code for the script, without a newline at its end."""
         edits = [edit for statement in self.python.tree.body for edit in self._top(statement)]
-        text = edited(self.python.text, edits).rstrip("\n")
+        text = without_end(edited(self.python.text, edits))
         match self.python.tree.body[-1:]:
             case [ast.Assign(targets=[ast.Name(id=name)])] if self.wrap and self.shows_assignment:
                 text += f"\n{self._wrapped(name)}"
@@ -160,14 +162,19 @@ class Piece:
             return [self._coroutine(statement, edits)]
         for each in awaits(statement):
             start, end = self.python.span(each)
-            operator = Edit(start, start + len("await "), f"{self.notes.use('wait')}(")
-            edits = [operator, Edit(end, end, ")"), *edits]
+            space = self.python.text[start + len("await") :]
+            operand = end - len(space[: end - start - len("await")].lstrip(" "))
+            edits = [Edit(start, operand, f"{self.notes.use('wait')}("), Edit(end, end, ")"), *edits]
         return edits
 
     def _coroutine(self, statement: ast.stmt, edits: list[Edit]) -> Edit:
         """Put a statement into a coroutine that runs at once: ``async with`` needs one task from begin to end."""
         start, end = self.python.span(statement)
-        edits = edits + [self._without_annotation(node) for node in ast.walk(statement) if _is_plain_annotation(node)]
+        if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.walk(statement)):
+            return Edit(
+                start, end, self._stop(self.python.source(statement), "it imports * inside of an 'async' block")
+            )
+        edits = edits + [self._without_annotation(node) for node in top_level(statement) if _is_annotated_name(node)]
         name, names = self.export.fresh("_async"), sorted(bound_names(statement))
         lines = [
             f"async def {name}():",
@@ -183,6 +190,8 @@ class Piece:
     def _without_annotation(self, node: ast.AST) -> Edit:
         """Drop the annotation of a variable: Python allows none where the variable is declared global."""
         assert isinstance(node, ast.AnnAssign)
+        if node.value is None:
+            return Edit(*self.python.span(node), "pass")
         return Edit(self.python.span(node.target)[1], self.python.span(node.annotation)[1], "")
 
     def _statement(self, node: ast.AST, *, at_top: bool) -> list[Edit]:
@@ -209,7 +218,7 @@ class Piece:
                     return self._magic(statement, python.text[python.span(statement)[0] : python.span(value)[0]], magic)
                 return self._expression(statement) if statement in self.shown else []
             case ast.ImportFrom(module="__future__"):
-                self.export.futures += [each.name for each in statement.names]
+                self.export.futures += [each.name for each in statement.names if each.name != _JOKE]
                 return [self._edit(statement, "pass", ast.unparse(statement) + ": see the top")]
             case ast.Import() | ast.ImportFrom():
                 new = replaced_import(statement, self.notes)
@@ -256,12 +265,12 @@ class Piece:
                 new = self._call(statement, target, code, returns=returns, assigns=assigns)
             case Statements(code) if margin == "":
                 new = code
-            case Block() as block if margin is not None:
-                new = self._block(statement, target, magic, block)
+            case Block() as with_ if margin is not None:
+                new = self._block(statement, target, magic, with_)
             case Refusal(reason):
-                new = self._refusal(magic, reason)
+                new = self._stop(str(magic), reason)
             case _:
-                new = self._refusal(magic, f"{str(magic).splitlines()[0]} cannot stand here in a script")
+                new = self._stop(str(magic), f"{str(magic).splitlines()[0]} cannot stand here in a script")
         if margin:
             new = indented(new, margin)[len(margin) :]
         elif margin is None and "\n" in new:
@@ -274,39 +283,37 @@ class Piece:
             return self._wrapped(code) if shown else target + code
         return f"{target}{assigns} = {code}" + (f"\n{self._wrapped(assigns)}" if shown else "")
 
-    def _block(self, statement: ast.stmt, target: str, magic: Magic, block: Block) -> str:
+    def _block(self, statement: ast.stmt, target: str, magic: Magic, with_: Block) -> str:
         line = self.notes.line
         try:
-            python = parse(block.code).shifted(line - (magic.body is None))
+            python = parse(with_.code).shifted(line - (magic.body is None))
         except SyntaxError as error:
             error.lineno = (error.lineno or 1) + line - (magic.body is None)
             return self.export.broken(str(magic), error)
         shows = statement in self.shown and not target
-        piece = self._inner(python, block, target, shows=shows)
-        body = piece.text()
-        if not python.tree.body or all(row.startswith("#") or not row for row in body.split("\n")):
-            body = f"{body}\npass".lstrip("\n")
-        text = f"{block.opening}\n{indented(body)}"
+        piece = self._inner(python, with_, target, shows=shows)
+        text = block(with_.opening, piece.text())
         if target and not piece.has_value:
             return f"{text}\n{target}None"
-        if shows and not block.is_cell and piece.has_value:
+        if shows and not with_.is_cell and piece.has_value:
             return f"{text}\n{self._wrapped(f'{self.notes.helper}.value')}"
         return text
 
-    def _inner(self, python: Python, block: Block, target: str, *, shows: bool) -> Piece:
+    def _inner(self, python: Python, with_: Block, target: str, *, shows: bool) -> Piece:
         """Return the code in a block; the value of its last expression goes to where the magic's value goes."""
-        if block.is_cell:
+        if with_.is_cell:
             return Piece(self.export, python, self.export.shown, self.export.interactivity)
         if target or shows:
             return Piece(self.export, python, lambda _: Wrap(target or f"{self.notes.helper}.value = ", ""))
         return Piece(self.export, python, None)
 
-    def _refusal(self, magic: Magic, reason: str) -> str:
-        first = str(magic).splitlines()[0]
+    def _stop(self, source: str, reason: str) -> str:
+        """Return what stops the script in the place of code that cannot be turned."""
+        first = source.splitlines()[0]
         hint = "Write this in plain Python, or run the notebook itself."
-        self.notes.note("magic-unsupported", Severity.ERROR, f"the script stops at {first!r}: {reason}.", hint)
-        return f"{commented(str(magic))}\nraise NotImplementedError({literal(f'{first}: {reason}')})"
+        self.notes.note("unsupported", Severity.ERROR, f"the script stops at {first!r}: {reason}.", hint)
+        return f"{commented(source)}\nraise NotImplementedError({literal(f'{first}: {reason}')})"
 
 
-def _is_plain_annotation(node: ast.AST) -> bool:
-    return isinstance(node, ast.AnnAssign) and bool(node.simple) and node.value is not None
+def _is_annotated_name(node: ast.AST) -> bool:
+    return isinstance(node, ast.AnnAssign) and bool(node.simple)

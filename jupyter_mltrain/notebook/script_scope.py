@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -13,6 +14,7 @@ from .script_source import parse
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _CODE_MAGICS: Final = ("time", "timeit", "capture")
 _LOOP: Final = frozenset(["create_task", "ensure_future", "get_running_loop", "current_task", "all_tasks"])
+_CHILDREN: Final = frozenset(["subprocess", "multiprocessing", "concurrent", "joblib", "system", "popen", "fork"])
 _FIGURES: Final = frozenset(["matplotlib", "seaborn", "pylab"])
 
 
@@ -136,31 +138,38 @@ class Survey:
     Attributes
     ----------
     loaded, bound:
-        Names that are read, and names that are given a value, in any scope; not those imported from IPython.
+        Names that are read, and names that are given a value, in any scope; magics and imports of IPython aside.
     awaits:
         Whether it needs an event loop that outlives the cell.
     draws:
         Whether it imports matplotlib, or has ``%matplotlib`` or ``%pylab``.
     calls:
-        Whether it calls something at its top level, magics aside.
+        Whether it calls something at its top level.
+    imports_more:
+        Whether it imports something that is not in the standard library.
+    has_children:
+        Whether it starts processes that may print on their own.
     has_main_guard:
         Whether it has ``if __name__ == "__main__":``.
     """
 
     def __init__(self, all_trees: Sequence[ast.Module]) -> None:
-        nodes = [node for tree in all_trees for node in ast.walk(tree)]
-        outside = [node for tree in all_trees for node in top_level(tree)]
-        calls = {node: magic_of(node) for node in nodes if isinstance(node, ast.Call)}
-        magics = {magic.name for magic in calls.values() if magic}
-        attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        every = [node for tree in all_trees for node in ast.walk(tree)]
+        magics = {node: magic for node in every if isinstance(node, ast.Call) and (magic := magic_of(node))}
+        without = {each for call in magics for each in ast.walk(call)}
+        without |= {each for node in every if _is_ipython_import(node) for each in ast.iter_child_nodes(node)}
+        nodes = [node for node in every if node not in without]
+        outside = [node for tree in all_trees for node in top_level(tree) if node not in without]
+        imported, attributes = _imported(nodes), {node.attr for node in nodes if isinstance(node, ast.Attribute)}
         asynchronous = any(isinstance(node, ast.Await) for node in outside) or any(map(is_asynchronous, all_trees))
+
         self.loaded = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-        stand_ins = {each for node in nodes if _is_ipython_import(node) for each in ast.iter_child_nodes(node)}
-        self.bound = frozenset(name for node in nodes if node not in stand_ins for name in _bound_by(node))
+        self.bound = frozenset(name for node in nodes for name in _bound_by(node))
         self.awaits = asynchronous or bool(_LOOP & (self.loaded | attributes))
-        self.draws = bool(_FIGURES & _imported(nodes) or {"matplotlib", "pylab"} & magics)
-        inside_magics = {each for node, magic in calls.items() if magic for each in ast.walk(node)}
-        self.calls = any(isinstance(node, ast.Call) and node not in inside_magics for node in outside)
+        self.draws = bool(_FIGURES & imported or {"matplotlib", "pylab"} & {magic.name for magic in magics.values()})
+        self.calls = any(isinstance(node, ast.Call) for node in outside)
+        self.imports_more = bool(imported - sys.stdlib_module_names - {"IPython"})
+        self.has_children = bool(_CHILDREN & (imported | attributes))
         self.has_main_guard = any(_is_main_guard(node) for node in outside)
 
     def reads(self, names: re.Pattern[str]) -> bool:

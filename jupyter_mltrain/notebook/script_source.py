@@ -12,11 +12,13 @@ import tokenize
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 FLAGS: Final = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _PROMPT: Final = re.compile(r"^\s*(?:>>>|\.\.\.|In \[)", re.M)
 _LAYOUT: Final = (tokenize.ENDMARKER, tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT, tokenize.DEDENT)
+_FORM_FEED: Final = re.compile(r"^[ \t\f]*\f")  # it sets the indentation back to nothing
 _LIMIT: Final = 10_000  # magics in one cell: a guard against a transformer that never ends
 
 
@@ -85,6 +87,7 @@ class Python:
         return [token.string for token in tokens if token.type not in _LAYOUT][-1:] == [";"]
 
 
+@lru_cache(maxsize=1024)
 def parse(source: str) -> Python:
     """Parse a cell's source. Raises ``SyntaxError`` where the notebook would."""
     source = source.replace("\r\n", "\n").replace("\r", "\n")
@@ -179,10 +182,17 @@ def indented(code: str, margin: str = "    ") -> str:
             begun.append(token.start[0])
         elif kind.endswith("STRING_END"):
             inside.update(range(begun.pop() + 1, token.end[0] + 1))
-    lines = code.split("\n")
     return "\n".join(
-        line if number in inside or not line.strip() else margin + line for number, line in enumerate(lines, 1)
+        line if number in inside or not line.strip() else margin + _FORM_FEED.sub("", line)
+        for number, line in enumerate(code.split("\n"), 1)
     )
+
+
+def block(opening: str, body: str) -> str:
+    """Return ``body`` as the block of a compound statement; one that has only comments gets a ``pass``."""
+    if not ast.parse(body + "\n").body:
+        body = f"{body}\npass".lstrip("\n")
+    return f"{opening}\n{indented(body)}"
 
 
 def commented(text: str) -> str:
@@ -217,10 +227,24 @@ def _is_literal(candidate: str, text: str) -> bool:
 def as_argument(expression: str) -> str:
     """Put an expression in parentheses if it would not be one argument of a call."""
     try:
-        call = ast.parse(f"f({expression}\n)", mode="eval").body
+        call = ast.parse(f"f({expression}\n, 0)", mode="eval").body
     except SyntaxError:
         return f"({expression})"
     match call:
-        case ast.Call(args=[ast.expr() as argument], keywords=[]) if not isinstance(argument, ast.Starred):
+        case ast.Call(args=[argument, _], keywords=[]) if not isinstance(argument, ast.Starred):
             return expression
     return f"({expression})"
+
+
+def without_end(code: str) -> str:
+    """Drop newlines from the end of Python code, and a backslash that continues nothing."""
+    lines = code.split("\n")
+    while lines and lines[-1].strip() in ("", "\\"):
+        lines.pop()
+    text = "\n".join(lines)
+    if text.endswith("\\"):
+        try:
+            ast.parse(text + "\n")
+        except SyntaxError:
+            return text[:-1]
+    return text

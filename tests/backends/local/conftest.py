@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +93,14 @@ class Run:
 def make_run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     """Make a run of a command; whatever is left of it at the end of the test is killed."""
     runs: list[Run] = []
+    numbers = count()  # tests may make runs in several threads
 
     def make(*argv: str, folder: Path | None = None, **options: Any) -> Run:
         options.setdefault("env", {"PATH": os.environ["PATH"]})
         spec = ReplicaSpec(uid=uuid.uuid4().hex, argv=argv, cwd=options.pop("cwd", tmp_path), **options)
-        runs.append(Run(folder or tmp_path / "pod" / f"0-{len(runs)}", spec))
-        return runs[-1]
+        run = Run(folder or tmp_path / "pod" / f"0-{next(numbers)}", spec)
+        runs.append(run)
+        return run
 
     yield make
     for run in runs:

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_mltrain import operator
 from jupyter_mltrain.backends.local import rendezvous
+from jupyter_mltrain.backends.local.container import Place, resolve
 from jupyter_mltrain.backends.local.rendezvous import allocate, port_variables, release, rewrite, wanted
+from jupyter_mltrain.backends.local.volumes import Sources
 from jupyter_mltrain.errors import BackendUnavailable
 
 
@@ -184,3 +191,73 @@ def test_a_port_that_somebody_listens_on_is_not_given(tmp_path, monkeypatch):
         with pytest.raises(BackendUnavailable, match="No free port"):
             allocate([make_pod("j-worker-0")], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+# For real
+
+COLLECTIVES = """
+import torch, torch.distributed as dist
+dist.init_process_group("gloo")
+total = torch.tensor([dist.get_rank() + 1])
+dist.all_reduce(total)
+print("sum", total.item(), "of", dist.get_world_size())
+dist.destroy_process_group()
+"""
+
+TF_SERVERS = """
+import json, os, socket
+config = json.loads(os.environ["TF_CONFIG"])
+own = config["cluster"][config["task"]["type"]][config["task"]["index"]]
+host, port = own.rsplit(":", 1)
+with socket.create_server((host, int(port))) as server:
+    everyone = [address for addresses in config["cluster"].values() for address in addresses]
+    for address in everyone:
+        host, port = address.rsplit(":", 1)
+        while True:
+            try:
+                socket.create_connection((host, int(port)), timeout=30).close()
+                break
+            except ConnectionRefusedError:
+                pass
+    for _ in everyone:
+        server.accept()[0].close()
+print("met", len(everyone))
+"""
+
+
+def make_job(kind: str, roles: dict[str, int], command: list[str]) -> dict:
+    container = {"name": {"TFJob": "tensorflow", "PyTorchJob": "pytorch"}[kind], "image": "i", "command": command}
+    replicas = {
+        role: {"replicas": count, "template": {"spec": {"containers": [container]}}} for role, count in roles.items()
+    }
+    field = {"TFJob": "tfReplicaSpecs", "PyTorchJob": "pytorchReplicaSpecs"}[kind]
+    metadata = {"name": "j", "namespace": "team", "uid": "u"}
+    return {"apiVersion": "kubeflow.org/v1", "kind": kind, "metadata": metadata, "spec": {field: replicas}}
+
+
+def run_job(manifest: dict, folder: Path, make_run) -> list[str]:
+    """Run all replicas as the operator makes them, and return what each has said."""
+    decision = operator.reconcile(manifest, [], datetime.now(UTC), {})
+    pods = [action.manifest for action in decision.actions if isinstance(action, operator.types.CreatePod)]
+    ports = allocate(pods, folder / "ports")
+    place = Place(ports, (), Sources.named_in({}), str, {})
+    runs = []
+    for pod in pods:
+        resolved = resolve(pod["spec"]["containers"][0], pod, place)
+        runs.append(make_run(*resolved.argv, env={"PATH": os.environ["PATH"], **resolved.env}).launch())
+    assert [run.ended().exit_code for run in runs] == [0] * len(pods), "\n".join(run.output() for run in runs)
+    return [run.output().splitlines()[-1] for run in runs]
+
+
+def test_the_replicas_of_two_tfjobs_at_once_meet_each_their_own(tmp_path, make_run):
+    manifest = make_job("TFJob", {"Chief": 1, "PS": 1, "Worker": 2}, [sys.executable, "-c", TF_SERVERS])
+    with ThreadPoolExecutor() as pool:
+        jobs = [pool.submit(run_job, manifest, tmp_path, make_run) for _ in range(2)]
+    assert [job.result() for job in jobs] == [["met 4"] * 4] * 2
+
+
+@pytest.mark.slow
+def test_the_replicas_of_a_pytorchjob_add_up(tmp_path, make_run):
+    pytest.importorskip("torch")
+    manifest = make_job("PyTorchJob", {"Master": 1, "Worker": 2}, [sys.executable, "-c", COLLECTIVES])
+    assert run_job(manifest, tmp_path, make_run) == ["sum 6 of 3"] * 3

@@ -25,7 +25,7 @@ NAMESPACE = "NS"
 # Half a second: status times are cut to whole seconds, so that they lie in the past as they do for the operator.
 START = datetime(2024, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC)
 PACE = (0, 2)
-"""Seconds that a step may have taken: recordings do not say. Only followed where a job has a time limit."""
+"""Seconds that may have passed before and after an action: recordings do not say. Only where a job has a limit."""
 EVENT_BURST = 25
 """client-go posts so many events on one object, then one in five minutes: later ones may be missing."""
 UNTOLD = -1
@@ -248,10 +248,12 @@ class Replayer:
 
     def step(self, worlds: Worlds, action: Sequence[Any]) -> Worlds:
         """Return the worlds at rest after an action that took its time."""
-        after = self._act(worlds, action)
+        return self._linger(self._act(self._linger(worlds), action))
+
+    def _linger(self, worlds: Worlds) -> Worlds:
         if not {"activeDeadlineSeconds", "ttlSecondsAfterFinished"} & self.run_policy.keys():
-            return after
-        return gather(way for pause in PACE for way in self._pass(after, pause).items())
+            return worlds
+        return gather(way for pause in PACE for way in self._pass(worlds, pause).items())
 
     def _act(self, worlds: Worlds, action: Sequence[Any]) -> Worlds:
         match action:
@@ -261,6 +263,9 @@ class Replayer:
                 return self._pass(worlds, seconds)
             case ["many", singles]:
                 return self._one_by_one(worlds, singles)
+            case ["delete", name]:
+                # A pod that goes at once is still seen as being deleted for a moment.
+                return self._one_by_one(worlds, [["mark", name], ["delete", name]])
             case ["gone"]:
                 deleting = sorted({pod.name for world in worlds for pod in world.pods if pod.deleting})
                 return self._one_by_one(worlds, [["vanish", name] for name in deleting])
@@ -297,6 +302,8 @@ class Replayer:
                 return world if world.suspend is suspend else replace(world, suspend=suspend, status=status)
             case ["delete", name]:
                 return self._delete_pod(world, name)
+            case ["mark", name]:
+                return patch_pod(world, name, deleting=True)
             case ["vanish", name]:
                 return with_pods(world, [pod for pod in world.pods if pod.name != name or not pod.deleting])
             case ["run" | "restart", name, *restarts]:
@@ -354,7 +361,8 @@ def differences(recorded: Json, world: World) -> list[str]:
     seen = observed(world)
     for name, pod in seen.get("pods", {}).items():
         if pod["generation"] == UNTOLD:
-            pod["generation"] = recorded["pods"].get(name, {}).get("generation")
+            told = recorded["pods"].get(name, {})
+            pod.update({key: told.get(key) for key in ("generation", "deleting")})
     return [
         f"{key}: recorded {recorded.get(key)}, the rules give {value}"
         for key, value in seen.items()

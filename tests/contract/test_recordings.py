@@ -1,4 +1,8 @@
-"""The rules against what the real operator, API server and Job controller were seen to do."""
+"""The rules against what the real operator, API server and Job controller were seen to do.
+
+``odd.json.gz`` has the form of ``traces.json.gz``: unusual manifests that the API server takes all the same (unknown
+roles, restart policies that do not exist, names too long for a service, other managers, limits, side containers).
+"""
 
 from __future__ import annotations
 
@@ -32,6 +36,7 @@ def test_the_rules_agree_with_every_record(recording: Path) -> None:
 def test_every_recording_is_there() -> None:
     assert {path.name: len(replay.load(path)) for path in RECORDINGS} == {
         "jobs.json.gz": 80,
+        "odd.json.gz": 106,
         "traces.json.gz": 342,
         "verdicts.json.gz": 400,
     }

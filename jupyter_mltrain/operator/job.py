@@ -24,7 +24,7 @@ from .job_pods import (
 )
 from .job_policies import judge_failure, success_rule_met
 from .job_spec import JobSpec, format_indexes, parse_indexes
-from .job_tracking import TRACKING, Tracking, backoff, finish_time, pod_key
+from .job_tracking import TRACKING, Tracking, backoff, pod_key
 from .types import Action, Decision, DeleteJob, DeletePod, OperatorEvent, Pod
 
 _FINAL = ("Complete", "Failed")
@@ -111,12 +111,13 @@ class _Sync:
         self.failed_indexes = parse_indexes(self.status.get("failedIndexes", ""), spec.index_count)
         self.succeeded: int = self.status.get("succeeded", 0) + len(self.new_succeeded)
         self.waiting: dict[int, Pod] = {}
-        """By index the failed pod whose replacement has not been made yet (``backoffLimitPerIndex`` only)."""
+        """By index the failed pod whose replacement was not there yet (``backoffLimitPerIndex`` only)."""
 
     def run(self) -> Decision:
         if "startTime" not in self.status and not self.spec.suspended:
             self.status["startTime"] = timestamp(self.now)
-        self.tracking.count_failures(self.new_succeeded, self._fresh_failures(), self.now)
+        self.tracking.note_deletions(self.pods, self.now)
+        self.tracking.count_failures(self.new_succeeded, self._fresh_failures())
         end = self._earlier_end() or self._failure_by_policy() or self._failure_by_limit()
         if self.spec.indexed:
             end = self._count_indexes(end)
@@ -196,7 +197,7 @@ class _Sync:
 
     def _pods_awaiting_replacement(self) -> dict[int, Pod]:
         settled = self.succeeded_indexes | self.failed_indexes | {pod.index for pod in self.active}
-        failed = sorted(self.new_failed, key=lambda pod: finish_time(pod, self.now))
+        failed = sorted(self.new_failed, key=self.tracking.finish_time)
         return {pod.index: pod for pod in failed if pod.index not in settled}
 
     def _manage(self) -> _End | None:
@@ -266,7 +267,7 @@ class _Sync:
         failed = self.waiting.get(index)
         if failed is None:
             return timedelta(0)
-        return backoff(self.tracking.index_attempts(failed) + 1, finish_time(failed, self.now), self.now)
+        return backoff(self.tracking.index_attempts(failed) + 1, self.tracking.finish_time(failed), self.now)
 
     def _delete(self, pods: Sequence[Pod]) -> None:
         for pod in list(pods):
@@ -297,8 +298,7 @@ class _Sync:
     def _countable(self, pod: Pod, ended_badly: bool, end: _End | None) -> bool:
         if end is not None or pod.phase == "Succeeded":
             return True
-        awaits_replacement = self.waiting.get(pod.index) is pod and all(p.index != pod.index for p in self.active)
-        return ended_badly and not awaits_replacement
+        return ended_badly and self.waiting.get(pod.index) is not pod
 
     def _note_suspension(self) -> None:
         if self.spec.suspended:

@@ -49,6 +49,8 @@ class Tracking:
     """By pod name: failures of its index before it, that count towards ``backoffLimitPerIndex``."""
     index_ignored: dict[str, int] = field(default_factory=dict)
     """By pod name: those that do not, but still lengthen the back-off."""
+    deletions: dict[str, datetime] = field(default_factory=dict)
+    """By pod name: when it was first seen on its way out. For its job it ended then."""
 
     @classmethod
     def from_status(cls, status: Mapping[str, Any]) -> Tracking:
@@ -62,6 +64,7 @@ class Tracking:
             last_failure=parse_timestamp(last) if last else None,
             index_failures=dict(data.get("indexFailures", {})),
             index_ignored=dict(data.get("indexIgnored", {})),
+            deletions={name: parse_timestamp(moment) for name, moment in data.get("deletions", {}).items()},
         )
 
     def to_dict(self, pods: Sequence[Pod]) -> dict[str, Any]:
@@ -74,18 +77,29 @@ class Tracking:
             "lastFailureTime": self.last_failure.isoformat() if self.last_failure else None,
             "indexFailures": {name: count for name, count in self.index_failures.items() if name in names and count},
             "indexIgnored": {name: count for name, count in self.index_ignored.items() if name in names and count},
+            "deletions": {name: moment.isoformat() for name, moment in self.deletions.items() if name in names},
         }
         return {key: value for key, value in data.items() if value}
 
-    def count_failures(self, succeeded: Sequence[Pod], failed: Sequence[Pod], now: datetime) -> None:
+    def note_deletions(self, pods: Sequence[Pod], now: datetime) -> None:
+        """Remember since when pods are on their way out."""
+        for pod in pods:
+            if pod.deleting:
+                self.deletions.setdefault(pod.name, now)
+
+    def finish_time(self, pod: Pod) -> datetime:
+        """Return when a pod ended, or was asked to."""
+        return pod.finished_at or self.deletions.get(pod.name) or pod.created_at or _LONG_AGO
+
+    def count_failures(self, succeeded: Sequence[Pod], failed: Sequence[Pod]) -> None:
         """Take newly finished pods into the back-off: a success starts it afresh."""
         if succeeded:
-            last_success = max(finish_time(pod, now) for pod in succeeded)
-            failed = [pod for pod in failed if finish_time(pod, now) > last_success]
+            last_success = max(map(self.finish_time, succeeded))
+            failed = [pod for pod in failed if self.finish_time(pod) > last_success]
             self.failures, self.last_failure = 0, None
         if failed:
             self.failures += len(failed)
-            self.last_failure = max(finish_time(pod, now) for pod in failed)
+            self.last_failure = max(map(self.finish_time, failed))
 
     def remaining_backoff(self, now: datetime) -> timedelta:
         """Return how long to wait before the next pod is made."""
@@ -99,13 +113,6 @@ class Tracking:
         """Hand the failures of an index on from a failed pod to the new one of that name."""
         self.index_failures[name] = self.index_failures.get(pod.name, 0) + counts
         self.index_ignored[name] = self.index_ignored.get(pod.name, 0) + (not counts)
-
-
-def finish_time(pod: Pod, now: datetime) -> datetime:
-    """Return when a pod ended; one that is being deleted has ended now, as far as its job is concerned."""
-    if pod.finished_at is not None:
-        return pod.finished_at
-    return now if pod.deleting else pod.created_at or _LONG_AGO
 
 
 def backoff(failures: int, last_failure: datetime | None, now: datetime) -> timedelta:

@@ -247,6 +247,14 @@ def test_numbers_too_big_for_json_are_refused() -> None:
     assert validate(tfjob(spec={"runPolicy": {"backoffLimit": float("inf")}})).code == 400
 
 
+def test_half_a_character_is_no_text() -> None:
+    verdict = validate(tfjob(metadata={"annotations": {"a\ud800": "b\udc00"}}))
+    assert verdict.code == 422
+    assert verdict.message.startswith(
+        'TFJob.kubeflow.org "train" is invalid: metadata.annotations: Invalid value: "a\ufffd"'
+    )
+
+
 def test_a_manifest_without_bottom_is_refused() -> None:
     endless: list[Any] = []
     endless.append(endless)

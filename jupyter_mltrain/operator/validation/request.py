@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import math
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from .structs import Decoding, json_word
-from .verdict import FieldError, bad_request, invalid
+from .verdict import FieldError, bad_request, invalid, rewritten
 
 SOME_NOT_CHECKED: FieldError = invalid(
     "",
@@ -26,8 +25,11 @@ def json_value(value: Any) -> Any:
             return {_key(key): json_value(item) for key, item in value.items()}
         case list() | tuple():
             return [json_value(item) for item in value]
-        case bool() | str() | None:
+        case bool() | None:
             return value
+        case str():
+            # Half a surrogate pair is no text: Go reads it as U+FFFD.
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         case int():
             return value if -(2**63) <= value < 2**63 else _float(value)
         case float():
@@ -41,7 +43,7 @@ def json_value(value: Any) -> Any:
 
 
 def _key(key: Any) -> str:
-    return key if isinstance(key, str) else json.dumps(json_value(key))
+    return str(json_value(key)) if isinstance(key, str) else json.dumps(json_value(key))
 
 
 def _float(value: float) -> float:
@@ -72,18 +74,9 @@ def check_version(manifest: dict[str, Any], kind: str) -> tuple[str, str]:
 
 def check_metadata_types(manifest: dict[str, Any], kind: str, version: str) -> list[str]:
     """Return the unknown fields of ``metadata``. Raises ``Refused`` for wrong types."""
-    decoding = Decoding(_rewritten(manifest.get("metadata")), "ObjectMeta")
+    # The server writes metadata anew before it decodes it.
+    decoding = Decoding(rewritten(manifest.get("metadata")), "ObjectMeta")
     if decoding.error is not None:
         message = f'{manifest["kind"]} in version "{version}" cannot be handled as a {kind}: {decoding.error}'
         raise bad_request(message, "metadata")
     return [f"metadata.{path}" for path in decoding.unknown]
-
-
-def _rewritten(value: Any) -> Any:
-    # The server writes metadata anew before it decodes it: keys in order, whole numbers without a point.
-    if isinstance(value, dict):
-        return {key: _rewritten(value[key]) for key in sorted(value)}
-    if isinstance(value, list):
-        return [_rewritten(item) for item in value]
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e21
-    return int(Decimal(repr(value))) if whole else value

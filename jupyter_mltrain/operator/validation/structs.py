@@ -135,8 +135,9 @@ def _mismatch(what: str, wanted: str, at: _At) -> str:
 
 def _time_quote(text: str) -> str:
     """Write a string as Go's package time does: bytes outside ASCII stand for themselves."""
-    escaped = "".join(chr(byte) if 0x20 <= byte < 0x80 else f"\\x{byte:02x}" for byte in text.encode())
-    return '"' + escaped.replace('"', '\\"') + '"'
+    plain = text.replace("\\", "\\\\").replace('"', '\\"').encode("utf-8", "replace")
+    escaped = "".join(chr(byte) if 0x20 <= byte < 0x80 else f"\\x{byte:02x}" for byte in plain)
+    return f'"{escaped}"'
 
 
 class _At:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 
@@ -119,10 +120,20 @@ def show(value: object) -> str:
         return "null"
     if isinstance(value, bool | int | float):
         return go_format(value)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(rewritten(value), separators=(",", ":"), ensure_ascii=False)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
+
+
+def rewritten(value: Any) -> Any:
+    """Return a JSON value as Go writes it: keys in order, whole numbers without a point."""
+    if isinstance(value, dict):
+        return {key: rewritten(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [rewritten(item) for item in value]
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e21
+    return int(Decimal(repr(value))) if whole else value
 
 
 _ESCAPES = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"} | {

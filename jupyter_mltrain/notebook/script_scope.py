@@ -16,6 +16,7 @@ _CODE_MAGICS: Final = ("time", "timeit", "capture")
 _LOOP: Final = frozenset(["create_task", "ensure_future", "get_running_loop", "current_task", "all_tasks"])
 _CHILDREN: Final = frozenset(["subprocess", "multiprocessing", "concurrent", "joblib", "system", "popen", "fork"])
 _FIGURES: Final = frozenset(["matplotlib", "seaborn", "pylab"])
+_DRAWING: Final = frozenset(["plot", "hist", "boxplot", "from_estimator", "from_predictions"])  # pandas, scikit-learn
 
 
 def trees(source: str) -> Iterator[ast.Module]:
@@ -142,7 +143,7 @@ class Survey:
     awaits:
         Whether it needs an event loop that outlives the cell.
     draws:
-        Whether it imports matplotlib, or has ``%matplotlib`` or ``%pylab``.
+        Whether it may draw with matplotlib: by an import, ``%matplotlib``, or methods such as ``plot``.
     calls:
         Whether it calls something at its top level.
     imports_more:
@@ -166,7 +167,8 @@ class Survey:
         self.loaded = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
         self.bound = frozenset(name for node in nodes for name in _bound_by(node))
         self.awaits = asynchronous or bool(_LOOP & (self.loaded | attributes))
-        self.draws = bool(_FIGURES & imported or {"matplotlib", "pylab"} & {magic.name for magic in magics.values()})
+        names = {magic.name for magic in magics.values()}
+        self.draws = bool(_FIGURES & (imported | names) or _DRAWING & attributes)
         self.calls = any(isinstance(node, ast.Call) for node in outside)
         self.imports_more = bool(imported - sys.stdlib_module_names - {"IPython"})
         self.has_children = bool(_CHILDREN & (imported | attributes))

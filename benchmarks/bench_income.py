@@ -14,7 +14,7 @@ from pathlib import Path
 from report import heading, interleaved, row, timed
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "income.ipynb"
-# Each of TensorFlow and Triton brings an LLVM of its own; the process dies where the second one to be loaded is Triton's.
+# TensorFlow and Triton each bring an LLVM of their own; the process dies where Triton's is loaded second.
 TRITON_FIRST = "try:\n    import triton._C.libtriton\nexcept ImportError:\n    pass"
 PLAINER = {", sparse_output=False": "", 'sys.modules.setdefault("tensorflow", None)': TRITON_FIRST}
 

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from .executor import KernelDied, Receive, Reply
+from .passthrough import Lines, Passthrough
 
 if TYPE_CHECKING:
     from .client import Client
@@ -20,10 +22,21 @@ if TYPE_CHECKING:
 STARTUP_TIMEOUT: Final = 300.0
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _SOCKET_PATH_LIMIT: Final = 90  # of 108 bytes in sockaddr_un: room for "-ipc-5" and a bit
-_LINE_LIMIT: Final = 64 << 10
 
-Foreign = Callable[[bytes, bool], None]
-"""Takes whole lines that the kernel's process wrote by itself, and whether to stderr."""
+# No history file, as nbclient has it. And faulthandler writes the Python stack of a crash to the real stderr: what goes
+# to descriptor 2 is caught by a thread that a crash leaves no time.
+_IPYKERNEL_ARGUMENTS: Final = [
+    "--HistoryManager.hist_file=:memory:",
+    "--IPKernelApp.exec_lines=__import__('faulthandler').enable(__import__('sys').stderr.fileno())",
+]
+
+
+class Foreign(Protocol):
+    """Takes whole lines that the kernel's process wrote by itself."""
+
+    def __call__(self, lines: bytes, *, err: bool) -> None:
+        """Take lines from stderr or stdout."""
+
 
 T = TypeVar("T")
 
@@ -49,8 +62,10 @@ class KernelExecutor:
         self._cwd = cwd
         self._env = dict(env)
         self._foreign = foreign
-        self._pipes: list[_Lines] = []
+        self._pipes: list[Lines] = []
+        self._passthrough: dict[str, Passthrough] = {}
         self._client: Client | None = None
+        self._pid: int | None = None
 
     async def start(self) -> None:
         """Launch the kernel's process; importing what talks to it goes on meanwhile."""
@@ -69,7 +84,7 @@ class KernelExecutor:
 
     async def _launch(self) -> None:
         out, err = os.pipe(), os.pipe()
-        arguments = ["--HistoryManager.hist_file=:memory:"] if self._manager.ipykernel else []
+        arguments = _IPYKERNEL_ARGUMENTS if self._manager.ipykernel else []
         try:
             await self._manager.start_kernel(
                 extra_arguments=arguments,
@@ -83,12 +98,12 @@ class KernelExecutor:
             os.close(out[1])
             os.close(err[1])
         provisioner: Any = self._manager.provisioner
-        self._process: subprocess.Popen[bytes] = provisioner.process
-        self._exited = asyncio.ensure_future(asyncio.to_thread(self._process.wait))
-        self._pipes = [
-            _Lines(out[0], lambda lines: self._foreign(lines, False)),
-            _Lines(err[0], lambda lines: self._foreign(lines, True)),
-        ]
+        process: subprocess.Popen[bytes] = provisioner.process
+        self._pid = process.pid
+        self._exited = asyncio.ensure_future(asyncio.to_thread(process.wait))
+        for name, pipe in (("stdout", out[0]), ("stderr", err[0])):
+            self._passthrough[name] = Passthrough(partial(self._foreign, err=name == "stderr"))
+            self._pipes.append(Lines(pipe, self._passthrough[name].raw))
 
     async def ready(self) -> dict[str, Any]:
         """Wait until the kernel answers: see `Executor`."""
@@ -105,7 +120,13 @@ class KernelExecutor:
     async def run(self, cell: dict[str, Any], receive: Receive) -> Reply:
         """Execute a cell: see `Executor`."""
         assert self._client is not None
-        reply = await self._client.run(cell, receive)
+
+        def receive_and_compare(message: str, content: dict[str, Any]) -> None:
+            if message == "stream":
+                self._passthrough[content["name"]].published(content["text"])
+            receive(message, content)
+
+        reply = await self._client.run(cell, receive_and_compare)
         if reply is None:
             raise KernelDied(await self._exited)
         return reply
@@ -117,8 +138,9 @@ class KernelExecutor:
 
     def kill(self) -> None:
         """Kill the kernel's session: see `Executor`."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if self._pid is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._pid, signal.SIGKILL)
 
     async def stop(self, grace: float) -> None:
         """End the kernel: see `Executor`."""
@@ -129,6 +151,8 @@ class KernelExecutor:
         await self._exited
         for pipe in self._pipes:
             pipe.close()
+        for passthrough in self._passthrough.values():
+            passthrough.flush()
         if self._client is not None:
             self._client.close()
         await self._manager.cleanup_resources()
@@ -159,39 +183,3 @@ def _die_with_parent() -> Callable[[], None] | None:
             os._exit(1)
 
     return prepare
-
-
-class _Lines:
-    """Reads whole lines from a pipe as they come."""
-
-    def __init__(self, fd: int, take: Callable[[bytes], None]) -> None:
-        self._fd = fd
-        self._take = take
-        self._rest = b""
-        os.set_blocking(fd, False)
-        asyncio.get_running_loop().add_reader(fd, self._read)
-
-    def _read(self) -> bool:
-        """Pass on the whole lines of what is there; return whether there was anything."""
-        try:
-            data = os.read(self._fd, _LINE_LIMIT)
-        except BlockingIOError:
-            return False
-        if not data:
-            asyncio.get_running_loop().remove_reader(self._fd)
-            return False
-        lines, newline, self._rest = (self._rest + data).rpartition(b"\n")
-        if len(self._rest) > _LINE_LIMIT:
-            lines, newline, self._rest = lines + newline + self._rest, b"\n", b""
-        if newline:
-            self._take(lines + newline)
-        return True
-
-    def close(self) -> None:
-        """Take what is there, even if a stray process still has the other end."""
-        while self._read():
-            pass
-        if self._rest:
-            self._take(self._rest + b"\n")
-        asyncio.get_running_loop().remove_reader(self._fd)
-        os.close(self._fd)

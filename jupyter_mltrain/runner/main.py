@@ -34,6 +34,7 @@ CANNOT_START: Final = 2
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _CELL_SHARE: Final = 0.4  # of the grace, for an interrupted cell
 _PUT_SHARE: Final = 0.4  # of the grace, for putting the outputs where they belong
+_SHORT: Final = 60  # characters
 _SHUTDOWN: Final = 5.0  # seconds for the kernel to end in good order
 _LOG_TIMEOUT: Final = 3.0  # seconds for the log's reader to take the rest
 
@@ -52,12 +53,17 @@ def main() -> int:
         _make_folder(settings.output)
     except MltrainError as error:
         return _cannot_start(error)
-    with tempfile.TemporaryDirectory(prefix="mltrain-", ignore_cleanup_errors=True) as scratch:
+    with tempfile.TemporaryDirectory(prefix="mltrain-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
         return asyncio.run(Runner(settings, cwd, Path(scratch)).run())
 
 
 def _leave(signum: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + signum)
+
+
+def _scratch() -> str | None:
+    """Return where sockets may lie: their paths must be short, so a deep temporary folder will not do."""
+    return None if len(tempfile.gettempdir()) <= _SHORT or not os.access("/tmp", os.W_OK) else "/tmp"  # noqa: S108
 
 
 def _make_folder(folder: Path) -> None:
@@ -105,17 +111,20 @@ class Runner:
 
     async def run(self) -> int:
         """Run the program and return the exit code."""
-        await self._executor.start()  # before anything slow is imported, and before there are threads
-        self._prepare()
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._mailbox.fd, self._take_reports)
-        for signum in _SIGNALS:
-            loop.add_signal_handler(signum, self._stop, signum)
-        ending = await self._execution.run()
-        for stop in self._stops:
-            stop.cancel()
-        await self._executor.stop(min(_SHUTDOWN, self._settings.grace / 10))
-        return await self._finish(ending)
+        try:
+            await self._executor.start()  # before anything slow is imported, and before there are threads
+            loop = asyncio.get_running_loop()
+            for signum in _SIGNALS:
+                loop.add_signal_handler(signum, self._stop, signum)
+            self._prepare()
+            loop.add_reader(self._mailbox.fd, self._take_reports)
+            ending = await self._execution.run()
+            for stop in self._stops:
+                stop.cancel()
+            await self._executor.stop(min(_SHUTDOWN, self._settings.grace / 10))
+            return await self._finish(ending)
+        finally:
+            self._executor.kill()
 
     def _prepare(self) -> None:
         settings = self._settings
@@ -198,7 +207,7 @@ class Runner:
             elif message.get("type") == "progress":
                 self._journal.progress(message["done"], message["total"])
 
-    def _foreign(self, lines: bytes, err: bool) -> None:
+    def _foreign(self, lines: bytes, *, err: bool) -> None:
         self._journal.foreign(lines, err=err)
 
     def _tell(self, text: str) -> None:

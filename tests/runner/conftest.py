@@ -87,6 +87,16 @@ class Start(Protocol):
     ) -> Run: ...
 
 
+def plain_environment() -> dict[str, str]:
+    """Return this process's environment as a user's is: within pytest, ipykernel does not catch what children print."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("MLTRAIN_", "PYTEST_"))}
+
+
+@pytest.fixture(scope="session")
+def environment() -> dict[str, str]:
+    return plain_environment()
+
+
 def start_in(folder: Path) -> Start:
     def start(
         *cells: str | ProgramCell,
@@ -106,16 +116,14 @@ def start_in(folder: Path) -> Start:
         body = tuple(cell(one) if isinstance(one, str) else one for one in cells)
         program = Program(name=name, kernel="python3", cells=body, files=shipped)
         save(program, blobs, folder / "programs")
-        work, output, scratch = folder / "work", folder / "outputs", folder / "tmp"
+        work, output = folder / "work", folder / "outputs"
         work.mkdir(exist_ok=True)
-        scratch.mkdir(exist_ok=True)
         environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("MLTRAIN_")},
+            **plain_environment(),
             labels.ENV_PROGRAM: program.digest,
             labels.ENV_PROGRAM_PATH: str(folder / "programs"),
             labels.ENV_OUTPUT_URI: output.as_uri(),
             labels.ENV_PARAMETERS: json.dumps(parameters),
-            "TMPDIR": str(scratch),
             **env,
         }
         process = subprocess.Popen(

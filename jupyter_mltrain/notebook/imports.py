@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -46,37 +45,43 @@ class Import:
 
 def imports_of(code: Code) -> list[Import]:
     """Return what a piece of code imports, in the order of the source, without what is for type checkers only."""
-    found = list(_in_statements(code.tree.body, optional=False))
+    found: list[Import] = []
+    todo: list[tuple[ast.AST, bool]] = [(node, False) for node in code.tree.body]
+    for node, optional in todo:  # grows as it goes: a tree may be too deep for recursion
+        found += _imported(node, optional=optional)
+        todo += _below(node, optional=optional)
     for magic in code.magics:
         found += _of_magic(magic)
     return sorted(found, key=lambda one: one.lineno)
 
 
-def _in_statements(nodes: Sequence[ast.AST], *, optional: bool) -> Iterator[Import]:
-    for node in nodes:
-        yield from _in_node(node, optional=optional)
-
-
-def _in_node(node: ast.AST, *, optional: bool) -> Iterator[Import]:
+def _imported(node: ast.AST, *, optional: bool) -> list[Import]:
+    """Return what one node imports by itself."""
     match node:
         case ast.Import():
-            yield from (Import(alias.name, optional=optional, lineno=node.lineno) for alias in node.names)
+            return [Import(alias.name, optional=optional, lineno=node.lineno) for alias in node.names]
         case ast.ImportFrom():
             names = tuple(alias.name for alias in node.names)
-            yield Import(node.module or "", node.level, names, optional, node.lineno)
+            return [Import(node.module or "", node.level, names, optional, node.lineno)]
+        case ast.Call(func=function, args=[ast.Constant(value=str(module)), *_]):
+            # importlib.import_module("name") and __import__("name")
+            if _name(function) in ("import_module", "__import__") and module and not module.startswith("."):
+                return [Import(module, optional=optional, lineno=node.lineno)]
+    return []
+
+
+def _below(node: ast.AST, *, optional: bool) -> list[tuple[ast.AST, bool]]:
+    """Return the nodes to look into next, each with whether the code goes on if an import in it fails."""
+    match node:
         case ast.Try() | ast.TryStar():
             guarded = optional or any(_catches_import_error(handler.type) for handler in node.handlers)
-            yield from _in_statements([*node.body, *node.handlers], optional=guarded)
-            yield from _in_statements([*node.orelse, *node.finalbody], optional=optional)
+            inside = [(child, guarded) for child in (*node.body, *node.handlers)]
+            return inside + [(child, optional) for child in (*node.orelse, *node.finalbody)]
         case ast.With() if any(_suppresses(item.context_expr) for item in node.items):
-            yield from _in_statements(node.body, optional=True)
-        case ast.If() if _is_type_checking(node.test):
-            yield from _in_statements(node.orelse, optional=optional)
-        case ast.Call():
-            yield from _dynamic(node, optional=optional)
-            yield from _in_statements(list(ast.iter_child_nodes(node)), optional=optional)
-        case _:
-            yield from _in_statements(list(ast.iter_child_nodes(node)), optional=optional)
+            return [(child, True) for child in node.body]
+        case ast.If() if _name(node.test) == "TYPE_CHECKING":
+            return [(child, optional) for child in node.orelse]
+    return [(child, optional) for child in ast.iter_child_nodes(node)]
 
 
 def _name(node: ast.expr | None) -> str:
@@ -97,19 +102,6 @@ def _suppresses(context: ast.expr) -> bool:
         and _name(context.func) == "suppress"
         and any(_catches_import_error(argument) for argument in context.args)
     )
-
-
-def _is_type_checking(test: ast.expr) -> bool:
-    return _name(test) == "TYPE_CHECKING"
-
-
-def _dynamic(call: ast.Call, *, optional: bool) -> Iterator[Import]:
-    """Yield what ``importlib.import_module("name")`` and ``__import__("name")`` import."""
-    if _name(call.func) not in ("import_module", "__import__") or not call.args:
-        return
-    match call.args[0]:
-        case ast.Constant(value=str(module)) if module and not module.startswith("."):
-            yield Import(module, optional=optional, lineno=call.lineno)
 
 
 def _of_magic(magic: Magic) -> list[Import]:

@@ -226,17 +226,24 @@ def _parameter(name: str, annotation: ast.expr | None, value: ast.expr | None, c
     if typed and annotation is None:
         annotation, comment = _type_comment(typed["type"]), typed["help"]
     declared = type_of_annotation(annotation) if annotation else None
-    written = ast.unparse(annotation) if annotation else ""
+    written = _written(annotation) if annotation else ""
     if value is None:
         return Parameter(name, declared or Type("any"), required=True, help=comment, annotation=written)
     try:
         default = _literal(value)
     except Mismatch:
         implied = declared or _type_of_expression(value)
-        return Parameter(name, implied, expression=ast.unparse(value), help=comment, annotation=written)
+        return Parameter(name, implied, expression=_written(value), help=comment, annotation=written)
     if declared and default is None:  # x: int = None means that None is allowed
         declared = Type(declared.kind, True, declared.choices, declared.items, declared.options)
     return Parameter(name, declared or type_of_value(default), default, help=comment, annotation=written)
+
+
+def _written(node: ast.expr) -> str:
+    try:
+        return ast.unparse(node)
+    except RecursionError:  # a sum of hundreds of terms
+        return "..."
 
 
 def _type_comment(text: str) -> ast.expr | None:

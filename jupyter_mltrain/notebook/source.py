@@ -77,9 +77,11 @@ class Code:
 def parse(source: str) -> Code:
     """Parse a cell's source. Never raises: what does not parse comes back as an empty tree with the error."""
     try:
-        return Code(_python(source))
+        tree = _python(source)
     except SyntaxError:
         pass
+    else:
+        return _with_magics(tree) if "get_ipython" in source else Code(tree)
     error: SyntaxError | None = None
     for candidate in (source, _AUTOMAGIC.sub(r"\1%\2\3", source)):
         try:
@@ -106,12 +108,21 @@ def parse_expression(text: str) -> ast.expr:
 
 
 def _python(source: str | bytes) -> ast.Module:
-    """Parse Python, compiling it too: only that finds ``return`` outside of a function. Raises ``SyntaxError``."""
+    """Parse Python, compiling it too: only that finds ``return`` outside of a function. Raises ``SyntaxError``.
+
+    Cells are compiled from their tree, as IPython does it, modules from their bytes: trees may not be as deep.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes and the like are the user's to see, when it runs
         try:
             tree = ast.parse(source)
-            compile(tree, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+            compile(
+                tree if isinstance(source, str) else source,
+                "<source>",
+                "exec",
+                ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+                dont_inherit=True,
+            )
         except (ValueError, RecursionError, MemoryError) as error:  # a NUL byte, a lone surrogate, absurd nesting
             raise SyntaxError(str(error) or "too deeply nested") from None
     return tree
@@ -132,8 +143,12 @@ def _transform(source: str) -> str:
 
 def _with_magics(tree: ast.Module) -> Code:
     expander = _Expander()
-    tree = ast.fix_missing_locations(expander.visit(tree))
-    return Code(tree, tuple(expander.magics), expander.error)
+    try:
+        expanded = ast.fix_missing_locations(expander.visit(copy.deepcopy(tree)))
+    except RecursionError:  # Python itself takes deeper trees than a visitor does
+        found = (_magic(node) for node in ast.walk(tree) if isinstance(node, ast.Call))
+        return Code(tree, tuple(magic for magic in found if magic))
+    return Code(expanded, tuple(expander.magics), expander.error)
 
 
 class _Expander(ast.NodeTransformer):

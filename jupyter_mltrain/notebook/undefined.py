@@ -79,9 +79,12 @@ def _joined(cells: Mapping[int, Code]) -> tuple[ast.Module, list[tuple[int, int]
     offset = 0
     for index, code in cells.items():
         starts.append((offset, index))
-        for statement in copy.deepcopy(code.tree).body:
-            body.append(ast.increment_lineno(statement, offset))
-        if _is_opaque(code):
+        try:
+            body += [ast.increment_lineno(statement, offset) for statement in copy.deepcopy(code.tree).body]
+            opaque = _is_opaque(code)
+        except RecursionError:  # too deep for pyflakes too
+            opaque = True
+        if opaque:
             body.append(_star_import(offset + 1))
         offset += 1 + max((node.end_lineno or node.lineno for node in code.tree.body), default=1)
     return ast.Module(body, []), starts

@@ -54,15 +54,15 @@ def write(folder: Path) -> Write:
     return write_notebook
 
 
-@pytest.fixture(scope="session")
-def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+@pytest.fixture
+def bare_python(tmp_path: Path) -> str:
     """The interpreter of a fresh virtual environment without any package."""
-    place = tmp_path_factory.mktemp("bare")
+    place = tmp_path / "bare environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
     return str(place / ("Scripts" if os.name == "nt" else "bin") / "python")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def make_distribution(bare_python: str) -> Callable[..., None]:
     """Install a made-up distribution into the bare environment: metadata, record and files."""
     done = subprocess.run(

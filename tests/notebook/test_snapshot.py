@@ -330,3 +330,37 @@ def test_importing_the_front_door_is_light() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     heavy = {"nbformat", "papermill", "nbclient", "IPython", "pyflakes", "detect_secrets", "jupyter_client", "pydantic"}
     assert not heavy & set(done.stdout.split())
+
+
+DEEP = {
+    "sum": "import yaml\nx = " + " + ".join(["yaml.x"] * 900),
+    "chain": "import yaml\nx = yaml" + ".add(1)" * 450,
+    "elif": "x = 1\nif x == 0:\n    import yaml\n" + "elif x == 1:\n    import yaml\n" * 900,
+    "magic": "%time 1\nimport yaml\nx = " + " + ".join(["1"] * 900),
+}
+
+
+@pytest.mark.parametrize("source", DEEP.values(), ids=DEEP)
+@pytest.mark.parametrize("tags", [[], ["parameters"]], ids=["plain", "parameters"])
+def test_very_deep_trees_are_understood(tmp_path: Path, source: str, tags: list[str]) -> None:
+    content = document()
+    content["cells"] = [{**content["cells"][2], "source": source, "metadata": {"tags": tags}}]
+    path = tmp_path / "deep.ipynb"
+    path.write_text(json.dumps(content))
+    frozen = freeze(path)
+    assert frozen.findings == ()
+    assert [one.name for one in frozen.program.requirements.distributions] == ["pyyaml"]
+
+
+def test_very_deep_modules_are_understood(tmp_path: Path) -> None:
+    path = project(tmp_path)
+    (tmp_path / "helper.py").write_text("import yaml\nx = " + " + ".join(["1"] * 2500))
+    frozen = freeze(path)
+    assert frozen.findings == ()
+    assert [one.name for one in frozen.program.requirements.distributions] == ["pyyaml"]
+
+
+def test_what_is_too_deep_for_ipython_is_a_finding(tmp_path: Path) -> None:
+    content = document()
+    content["cells"][2]["source"] = "x = " + " + ".join(["1"] * 2500)
+    assert [finding.code for finding in freeze(project(tmp_path, content)).findings] == ["does-not-parse"]

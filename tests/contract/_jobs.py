@@ -26,7 +26,7 @@ from jupyter_mltrain.operator.job import reconcile
 from jupyter_mltrain.operator.job_tracking import published
 from jupyter_mltrain.operator.types import CreatePod, DeleteJob, DeletePod, Pod
 
-PACES = (2.25, 2.5, 2.75, 3.0, 3.25)
+PACES = (2.0, 2.5, 2.75, 3.0, 3.25, 3.5, 3.75)
 """Seconds from an action to the recorder's look."""
 BATCH = timedelta(seconds=1)
 """The controller looks this long after a pod event (``SyncJobBatchPeriod``)."""
@@ -124,10 +124,18 @@ class World:
             self.now = max(self.now, self.next_look)
             before = self.status
             self._look()
-            for shown in (before, _without_end(self.status), None):
-                self.shown = shown
-                yield self.copy()
+            yield self._showing(before)
+            yield self._showing(_uncounted(before, self.status))
+            self._sweep()
+            yield self._showing(_uncounted(before, self.status))
+            yield self._showing(_without_end(self.status))
+            yield self.copy()
         self.now = until
+
+    def _showing(self, status: dict[str, Any]) -> World:
+        world = self.copy()
+        world.shown = status
+        return world
 
     def _look(self) -> None:
         decision = reconcile(self.manifest, list(self.pods.values()), self.now, self.status)
@@ -137,7 +145,6 @@ class World:
             self._carry_out(action)
         for event in decision.events:
             self.events.add((event.type, event.reason, self._say(event.message)))
-        self._sweep()
         due = decision.requeue_after
         self.next_look = None if due is None else self.now + timedelta(seconds=due)
         if changed:
@@ -214,6 +221,7 @@ def _step(world: World, action: list[Any]) -> Iterator[World]:
     yield from _acted(world, action)
     if world.next_look is not None and world.next_look <= world.now and action != ["create"]:
         *_, looked = world.copy().advance(world.now)
+        looked.shown = None
         yield from _acted(looked, action)
 
 
@@ -231,7 +239,7 @@ def _acted(world: World, action: list[Any]) -> Iterator[World]:
 
 
 def _fits(world: World, step: dict[str, Any]) -> bool:
-    recorded = {key: step[key] for key in ("exists", "status", "pods")}
+    recorded = {"exists": step["exists"], "status": _without_uids(step["status"]), "pods": step["pods"]}
     if world.seen() == recorded:
         return True
     _rename(world, step["pods"])
@@ -252,8 +260,24 @@ def _rename(world: World, recorded: dict[str, Any]) -> None:
                 twins = twins[1:]
 
 
+def _without_uids(status: dict[str, Any]) -> dict[str, Any]:
+    uncounted = {key: len(uids) for key, uids in status.get("uncountedTerminatedPods", {}).items()}
+    return {**status, "uncountedTerminatedPods": uncounted} if uncounted else status
+
+
+def _uncounted(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The status as a look writes it first: ended pods are noted, but not counted; succeeded indexes are both."""
+    first = _without_end(after)
+    counts = ("failed",) if "completedIndexes" in after else ("succeeded", "failed")
+    new = {name: after.get(name, 0) - before.get(name, 0) for name in counts if after.get(name) != before.get(name)}
+    if after and new:
+        first["uncountedTerminatedPods"] = new
+        first |= {name: before.get(name) for name in new}
+    return {key: value for key, value in first.items() if value is not None}
+
+
 def _without_end(status: dict[str, Any]) -> dict[str, Any]:
-    """The status as a look writes it first: what was found, but not yet the job's end."""
+    """The status as a look writes it second: all is counted, but the job has not ended yet."""
     first = {key: value for key, value in status.items() if key != "completionTime"}
     if "conditions" in first:
         first["conditions"] = [c for c in first["conditions"] if c["type"] not in ("Complete", "Failed")]

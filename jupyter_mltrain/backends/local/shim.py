@@ -176,12 +176,12 @@ class Log:
         return data[end:]
 
     def _rotate(self) -> None:
-        for name in sorted(os.listdir(self.folder))[: -self.backups or None]:
-            os.unlink(os.path.join(self.folder, name))
         try:
+            for name in sorted(os.listdir(self.folder))[: -self.backups or None]:
+                os.unlink(os.path.join(self.folder, name))
             fd = self._open()
         except OSError:
-            return  # a full disk again: this segment grows until there is space for the next
+            return  # a full disk again, or the folder is gone: this segment grows until there can be another
         os.close(self.fd)
         self.fd = fd
         self.start += self.size
@@ -253,6 +253,17 @@ def signal_quietly(pid: int, number: int) -> None:
 def clock() -> float:
     """Return seconds that no one can set back and that go on while the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def why_not(program: str, env: dict[str, str], error: OSError) -> str:
+    """Say why a program could not be started."""
+    folders = [""] if "/" in program else env.get("PATH", os.defpath).split(os.pathsep)
+    exists = any(os.path.exists(os.path.join(folder, program)) for folder in folders)
+    if not exists and "/" not in program:
+        return "executable file not found in $PATH"
+    if exists and isinstance(error, FileNotFoundError):
+        return "the interpreter in its first line does not exist"
+    return (error.strerror or str(error)).lower()
 
 
 class Memory:
@@ -422,16 +433,8 @@ class Shim:
             raise RuntimeError(f"working directory {spec['cwd']!r}: {error.strerror}") from None
         try:
             os.execvpe(program, spec["argv"], spec["env"])  # noqa: S606
-        except FileNotFoundError:
-            if "/" not in program:
-                reason = "executable file not found in $PATH"
-            elif os.path.exists(program):
-                reason = "the interpreter in its first line does not exist"
-            else:
-                reason = "no such file or directory"
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-        raise RuntimeError(f'exec: "{program}": {reason}')
+            raise RuntimeError(f'exec: "{program}": {why_not(program, spec["env"], error)}') from None
 
     # Standing by
 

@@ -59,7 +59,7 @@ def make_script(folder: Path, text: str, mode: int = 0o755) -> str:
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (lambda folder: "no-such-program", 'exec: "no-such-program": executable file not found in $PATH'),
+        (lambda folder: "no-such-program", 'exec: "{0}": executable file not found in $PATH'),
         (lambda folder: "/no/such/program", 'exec: "/no/such/program": no such file or directory'),
         (lambda folder: str(folder), 'exec: "{0}": permission denied'),
         (lambda folder: make_script(folder, "#!/bin/sh\n", 0o644), 'exec: "{0}": permission denied'),
@@ -75,6 +75,19 @@ def test_a_command_that_cannot_start(make_run, tmp_path, argv, message):
     record = make_run(program).launch().ended()
     assert (record.exit_code, record.reason) == (128, "StartError")
     assert record.message == f"The replica could not be started: {message.format(program)}"
+
+
+def test_a_folder_that_may_not_be_searched_does_not_hide_that_a_program_is_missing(make_run, tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    record = make_run("no-such-program", env={"PATH": f"{closed}:{os.environ['PATH']}"}).launch().ended()
+    assert record.message.endswith("executable file not found in $PATH")
+
+
+def test_a_script_on_the_path_whose_interpreter_is_missing(make_run, tmp_path):
+    make_script(tmp_path, "#!/no/such/python\n")
+    record = make_run("script", env={"PATH": str(tmp_path)}).launch().ended()
+    assert record.message.endswith('exec: "script": the interpreter in its first line does not exist')
 
 
 def test_a_working_directory_that_does_not_exist(make_run, tmp_path):
@@ -177,7 +190,10 @@ def test_sigterm_to_the_shim_is_a_stop_and_a_second_one_a_kill(python):
 
 def test_a_stopped_command_can_be_killed(python):
     run = python(f"print('ready'); {WAIT}", grace_seconds=0.1).launch().said("ready")
-    os.kill(run.now.pid, signal.SIGSTOP)
+    command = psutil.Process(run.now.pid)
+    command.suspend()
+    while command.status() != psutil.STATUS_STOPPED:
+        pass
     replica.stop(run.folder)
     assert run.ended().signal == signal.SIGKILL
 

@@ -36,6 +36,8 @@ __all__ = [
     "DeleteService",
     "OperatorEvent",
     "Pod",
+    "check_manifest",
+    "published",
     "reconcile",
     "validate",
 ]
@@ -96,3 +98,17 @@ def validate(manifest: Mapping[str, Any]) -> Verdict:
     from . import validation
 
     return validation.validate(manifest)
+
+
+def check_manifest(manifest: Mapping[str, Any]) -> None:
+    """Let an acceptable manifest pass. Raises ``ManifestError`` with the server's words and what to do about it."""
+    from . import validation
+
+    validation.check_manifest(manifest)
+
+
+def published(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a status as Kubernetes would show it: without what the rules of batch/v1 Jobs keep in it."""
+    from . import job_tracking
+
+    return job_tracking.published(status)

@@ -51,7 +51,6 @@ DISTRIBUTION_OF_MODULE: Final[Mapping[str, str]] = {
     "slugify": "python-slugify",
     "snappy": "python-snappy",
     "socks": "pysocks",
-    "sqlalchemy": "sqlalchemy",
     "talib": "ta-lib",
     "telegram": "python-telegram-bot",
     "umap": "umap-learn",

@@ -181,11 +181,13 @@ def parse_parameters(source: str) -> ParameterForm:
     are code that belongs to the cell and no parameter. A cell that does not parse has no parameters.
     """
     comments = _comments(source)
+    code = parse(source)
+    text = "" if code.magics else source  # with magics, what was parsed is not what stands there
     found: dict[str, Parameter] = {}
-    for statement in parse(source).tree.body:
+    for statement in code.tree.body:
         comment = comments.get(statement.end_lineno or statement.lineno) or comments.get(statement.lineno, "")
         for name, annotation, value in _assignments(statement):
-            found[name] = _parameter(name, annotation, value, comment)
+            found[name] = _parameter(name, annotation, value, comment, text)
     return ParameterForm(tuple(found.values()))
 
 
@@ -221,27 +223,28 @@ def _targets(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, None, ast
                     yield from _targets(one, its_value)
 
 
-def _parameter(name: str, annotation: ast.expr | None, value: ast.expr | None, comment: str) -> Parameter:
+def _parameter(name: str, annotation: ast.expr | None, value: ast.expr | None, comment: str, text: str) -> Parameter:
+    written = _written(annotation, text) if annotation else ""
     typed = _TYPE_COMMENT.fullmatch(comment)
     if typed and annotation is None:
-        annotation, comment = _type_comment(typed["type"]), typed["help"]
+        annotation, written, comment = _type_comment(typed["type"]), typed["type"], typed["help"]
     declared = type_of_annotation(annotation) if annotation else None
-    written = _written(annotation) if annotation else ""
     if value is None:
         return Parameter(name, declared or Type("any"), required=True, help=comment, annotation=written)
     try:
         default = _literal(value)
     except Mismatch:
         implied = declared or _type_of_expression(value)
-        return Parameter(name, implied, expression=_written(value), help=comment, annotation=written)
+        return Parameter(name, implied, expression=_written(value, text), help=comment, annotation=written)
     if declared and default is None:  # x: int = None means that None is allowed
         declared = Type(declared.kind, True, declared.choices, declared.items, declared.options)
     return Parameter(name, declared or type_of_value(default), default, help=comment, annotation=written)
 
 
-def _written(node: ast.expr) -> str:
+def _written(node: ast.expr, text: str) -> str:
+    """Return an expression as it is written; ``ast.unparse`` alone differs between versions of Python."""
     try:
-        return ast.unparse(node)
+        return (text and ast.get_source_segment(text, node)) or ast.unparse(node)
     except RecursionError:  # a sum of hundreds of terms
         return "..."
 

@@ -16,6 +16,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,12 +26,14 @@ from typing import Any, BinaryIO, Final
 
 from ..errors import Conflict, InvalidInput, NotFound, StorageError
 from .parameters import ParameterForm
+from .pins import Requirements
 
 FORMAT: Final = 1
 PROGRAM_FILE: Final = "program.json"
 PROVENANCE_FILE: Final = "provenance.json"
 FILES: Final = "files"
 _CHUNK: Final = 1 << 20
+_ABANDONED: Final = 86_400  # seconds
 
 Blobs = Mapping[str, bytes | Path]
 """sha256 (hex) -> the bytes, or the file that has them."""
@@ -67,66 +70,6 @@ class ProgramCell:
         if self.attachments:
             cell["attachments"] = dict(self.attachments)
         return cell | ({"execution_count": None, "outputs": []} if self.type == "code" else {})
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """One distribution that the notebook needs.
-
-    Attributes
-    ----------
-    name:
-        Normalised as PEP 503 says.
-    specifier:
-        ``"==2.3.3"``, ``"[extra]>=1"``, ``" @ git+https://..."`` or ``""``: what stands behind the name in a PEP 508
-        line.
-    modules:
-        Top-level modules that are imported from it.
-    """
-
-    name: str
-    specifier: str = ""
-    modules: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        """Return the PEP 508 line."""
-        return self.name + self.specifier
-
-
-@dataclass(frozen=True, slots=True)
-class Requirements:
-    """The environment that the notebook was resolved against, as far as the notebook needs it.
-
-    Attributes
-    ----------
-    python:
-        Version of the interpreter, e.g. ``"3.11.9"``; ``""`` where it could not be asked.
-    distributions:
-        Sorted by name. Only what is imported or named by an install line, not what these depend on in turn.
-    """
-
-    python: str = ""
-    distributions: tuple[Requirement, ...] = ()
-
-    def lines(self) -> list[str]:
-        """Return the distributions as the lines of a requirements file."""
-        return [str(requirement) for requirement in self.distributions]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the requirements as JSON."""
-        return {
-            "python": self.python,
-            "distributions": [
-                {"name": one.name, "specifier": one.specifier, "modules": list(one.modules)}
-                for one in self.distributions
-            ],
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Requirements:
-        """Read what ``to_dict`` wrote."""
-        found = (Requirement(o["name"], o["specifier"], tuple(o["modules"])) for o in data["distributions"])
-        return cls(data["python"], tuple(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +213,7 @@ def save(program: Program, blobs: Blobs, store: Path, *, provenance: Mapping[str
         if _is_whole(folder, program.digest):
             return folder
         store.mkdir(parents=True, exist_ok=True)
+        _sweep(store)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=store))
         try:
             _write(program, blobs, draft, provenance)
@@ -292,6 +236,14 @@ def _is_whole(folder: Path, digest: str) -> bool:
     except (NotFound, StorageError):
         return False
     return True
+
+
+def _sweep(store: Path) -> None:
+    """Remove what processes that were killed left of their drafts a day ago or longer."""
+    for left in [*store.glob(".draft-*"), *store.glob(".broken-*")]:
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _write(program: Program, blobs: Blobs, draft: Path, provenance: Mapping[str, Any] | None) -> None:

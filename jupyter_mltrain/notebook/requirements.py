@@ -13,7 +13,7 @@ from .imports import Import
 from .installs import Install
 from .modules import Used
 from .names import DISTRIBUTION_OF_MODULE, MISSPELLED
-from .program import Requirement, Requirements
+from .pins import Requirement, Requirements
 
 _OWN: Final = "jupyter-mltrain"
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,11 @@ import pytest
 
 from jupyter_mltrain.errors import Conflict, InvalidInput, NotFound, StorageError
 from jupyter_mltrain.notebook.parameters import parse_parameters
+from jupyter_mltrain.notebook.pins import Requirement, Requirements
 from jupyter_mltrain.notebook.program import (
     Program,
     ProgramCell,
     ProgramFile,
-    Requirement,
-    Requirements,
     find,
     load,
     materialise,
@@ -180,6 +180,35 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="could not be stored"):
         save(PROGRAM, BLOBS, tmp_path / "file" / "store")
+
+
+def test_a_disk_that_takes_no_more_leaves_nothing_behind(tmp_path: Path) -> None:
+    script = f"""
+import hashlib, resource, signal
+from pathlib import Path
+from jupyter_mltrain.errors import StorageError
+from jupyter_mltrain.notebook.program import Program, ProgramFile, save
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+blobs = {{hashlib.sha256(content).hexdigest(): content for content in (b"", b"x" * 2000)}}
+files = tuple(ProgramFile(str(len(content)), digest, len(content)) for digest, content in blobs.items())
+try:
+    save(Program("n", "python3", (), files=files), blobs, Path({str(tmp_path)!r}))
+except StorageError as error:
+    print(error.message)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "File too large" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_drafts_of_killed_processes_are_swept_after_a_day(tmp_path: Path) -> None:
+    for name, age in ((".draft-old", 90_000), (".broken-old", 90_000), (".draft-new", 10)):
+        (tmp_path / name / "files").mkdir(parents=True)
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    folder = save(PROGRAM, BLOBS, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".draft-new", folder.name}
 
 
 def test_a_program_of_another_version_is_refused(tmp_path: Path) -> None:

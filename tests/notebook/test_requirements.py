@@ -15,7 +15,7 @@ from jupyter_mltrain.notebook.files import Root
 from jupyter_mltrain.notebook.imports import imports_of
 from jupyter_mltrain.notebook.installs import installs_of
 from jupyter_mltrain.notebook.modules import Used
-from jupyter_mltrain.notebook.program import Requirements
+from jupyter_mltrain.notebook.pins import Requirements
 from jupyter_mltrain.notebook.requirements import resolve
 from jupyter_mltrain.notebook.source import parse
 

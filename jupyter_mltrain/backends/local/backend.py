@@ -18,7 +18,7 @@ from ...model.findings import Finding
 from ...model.job import Event, JobRef, JobStatus, Manifest, timestamp
 from ...model.labels import ANNOTATION_CANCELLED
 from ..base import Backend, Capabilities, Change, Cursor, Inventory, LogChunk
-from . import logs, scheduler, tables
+from . import leases, logs, scheduler, tables
 from .controller import annotate, reconcile, set_suspended
 from .environment import context
 from .records import Job
@@ -128,6 +128,7 @@ class LocalBackend(Backend):
             manifest=manifest,
             created=now,
             clock=now,
+            gpus=leases.wanted_by(manifest),
             context=context(os.environ),
         )
 

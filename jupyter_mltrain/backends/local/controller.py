@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ... import operator
+from ...operator import reconcile as decide
 from ...operator import types
 from . import tables
 from .kubelet import Backoff
@@ -59,7 +59,7 @@ def reconcile(
 def _decide(connection: sqlite3.Connection, job: Job, pods: list[Pod], now: float) -> types.Decision:
     observed = [_observed(pod) for pod in pods if not pod.gone]
     services = tables.service_names(connection, job.id)
-    return operator.reconcile(job.manifest, observed, datetime.fromtimestamp(now, UTC), job.status, services=services)
+    return decide(job.manifest, observed, datetime.fromtimestamp(now, UTC), job.status, services=services)
 
 
 def _moment(seconds: float | None) -> datetime | None:

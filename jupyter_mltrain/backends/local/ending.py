@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from . import tables
+from . import leases, tables
 from .records import Job
 from .runspec import release_ports
 from .store import Store, storage_errors
@@ -15,7 +15,7 @@ from .store import Store, storage_errors
 def finish(connection: sqlite3.Connection, home: Path, job: Job, now: float, requeue_after: float | None) -> None:
     """Take a job out of the running: its slot, devices and ports are free for the next one."""
     release_ports(home, job)
-    connection.execute("DELETE FROM leases WHERE job = ?", (job.id,))
+    leases.release(connection, job)
     job.state, job.message, job.clock = "idle", "", now
     if job.finished:
         job.ended = now

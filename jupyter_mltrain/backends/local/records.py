@@ -30,7 +30,7 @@ class Job:
     deleted: bool = False
     turn: int | None = None
     message: str = ""
-    gpus: list[dict[str, Any]] = field(default_factory=list)
+    gpus: int = 0  # accelerators of all replicas together
     context: dict[str, Any] = field(default_factory=dict)
     ports: dict[str, dict[str, int]] = field(default_factory=dict)
     ended: float | None = None

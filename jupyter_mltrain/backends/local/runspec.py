@@ -12,20 +12,14 @@ from ...model import labels
 from ...model.quantity import parse_cpu, parse_memory
 from . import memory, rendezvous, volumes
 from .container import Place, Resolved, resolve
+from .devices import processors, visible_devices_env
 from .environment import field_value, sources, surroundings
 from .records import Job, Pod
 from .replica import ReplicaSpec
+from .shape import main_container
 from .store import storage_errors
 
-_MAIN_CONTAINERS: Final = {"TFJob": "tensorflow", "PyTorchJob": "pytorch"}
 _GRACE_SECONDS: Final = 30.0  # the default of terminationGracePeriodSeconds
-
-
-def main_container(kind: str, pod_spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the container whose end is the replica's: the operator's by name, a Job's first."""
-    containers: list[dict[str, Any]] = pod_spec["containers"]
-    name = _MAIN_CONTAINERS.get(kind)
-    return next((container for container in containers if container["name"] == name), containers[0])
 
 
 def pod_folder(job_folder: Path, pod: str) -> Path:
@@ -98,12 +92,11 @@ def _place(home: Path, job: Job, pod: Pod, container: Mapping[str, Any]) -> Plac
         scratch=pod_folder(home / "jobs" / job.id, pod.name) / f"volumes-{pod.generation}",
         sources=sources(job),
     )
-    return Place(_ports(job), mounts, sources(job), partial(field_value, pod), machine())
+    return Place(_ports(job), mounts, sources(job), partial(field_value, pod), _machine())
 
 
-def machine() -> dict[str, int]:
-    """Return the processors and the memory (bytes) of this machine."""
-    return {"cpu": os.cpu_count() or 1, "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")}
+def _machine() -> dict[str, int]:
+    return {"cpu": processors(), "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")}
 
 
 def _working_directory(run: Path, container: Mapping[str, Any], resolved: Resolved) -> Path:
@@ -118,6 +111,8 @@ def _environment(home: Path, job: Job, pod: Pod, resolved: Resolved, container: 
     own = dict(resolved.env)
     if {"name": "HOME", "value": labels.CONTAINER_HOME} in (container.get("env") or []):
         del own["HOME"]  # the user's own home stands for the empty one of a pod
+    if own.get("CUDA_VISIBLE_DEVICES") not in ("", "-1"):  # a replica may do without what it has, not take more
+        own |= visible_devices_env(pod.devices)
     given = surroundings(home, job, pod)
     limits = (container.get("resources") or {}).get("limits") or {}
     if "cpu" in limits:

@@ -25,7 +25,7 @@ CREATE TABLE jobs (
   deleted INTEGER NOT NULL DEFAULT 0,
   turn INTEGER,
   message TEXT NOT NULL DEFAULT '',
-  gpus TEXT NOT NULL DEFAULT '[]',
+  gpus INTEGER NOT NULL DEFAULT 0,
   context TEXT NOT NULL DEFAULT '{}',
   ports TEXT NOT NULL DEFAULT '{}',
   created REAL NOT NULL,
@@ -39,6 +39,7 @@ CREATE UNIQUE INDEX jobs_by_name ON jobs (kind, namespace, name) WHERE deleted =
 CREATE INDEX jobs_by_change ON jobs (change);
 CREATE INDEX jobs_by_creation ON jobs (created, id);
 CREATE UNIQUE INDEX jobs_queue ON jobs (turn) WHERE state = 'queued';
+CREATE INDEX jobs_queued_for_gpus ON jobs (turn) WHERE state = 'queued' AND gpus > 0;
 CREATE INDEX jobs_active ON jobs (id) WHERE state = 'active';
 CREATE INDEX jobs_unattended ON jobs (id) WHERE state = 'active' OR deleted = 1;
 CREATE INDEX jobs_expiring ON jobs (expires) WHERE expires IS NOT NULL;
@@ -101,7 +102,9 @@ CREATE TABLE events (
 
 CREATE TABLE leases (
   device TEXT PRIMARY KEY,
-  job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE
+  job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  role TEXT NOT NULL,
+  share INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX leases_by_job ON leases (job);
 """

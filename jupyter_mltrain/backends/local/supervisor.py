@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...errors import BackendUnavailable, Conflict, MltrainError, StorageError
-from . import kubelet, replica, tables
+from . import kubelet, leases, replica, tables
 from .bell import Bell
 from .clock import Clock
 from .controller import Outcome, delete_job, reconcile
@@ -120,13 +120,13 @@ class Supervisor:
         """Record what was seen and what follows from it; return the pods that have changed, and what the rules said."""
         backoff = kubelet.Backoff(**setting(connection, "backoff", {}))
         changed = [p for p in pods if p.run_uid in runs and kubelet.observe(p, runs[p.run_uid], now, backoff)]
-        changed += _begin_due(pods, now)
+        changed += _begin_due(connection, pods, now)
         if job.deleted:
             delete_job(connection, job, pods)
             outcome = Outcome()
         else:
             outcome = reconcile(connection, job, pods, now, backoff)
-        changed += _begin_due(pods, now)
+        changed += _begin_due(connection, pods, now)
         if allocate_ports(self.store.home, job, pods) or changed:
             job.clock = now
             for pod in changed:
@@ -185,12 +185,15 @@ class Supervisor:
         os.close(descriptor)
 
 
-def _begin_due(pods: list[Pod], now: float) -> list[Pod]:
-    """Note the intent to launch whatever waits and is due."""
-    due = [pod for pod in pods if pod.stage == "waiting" and not pod.deleting and not pod.gone and pod.due <= now]
-    for pod in due:
-        kubelet.begin(pod)
-    return due
+def _begin_due(connection: sqlite3.Connection, pods: list[Pod], now: float) -> list[Pod]:
+    """Note the intent to launch whatever waits, is due and has its accelerators."""
+    begun = []
+    for pod in pods:
+        due = pod.stage == "waiting" and not pod.deleting and not pod.gone and pod.due <= now
+        if due and leases.take_share(connection, pod, pods):
+            kubelet.begin(pod)
+            begun.append(pod)
+    return begun
 
 
 def _rest(job: Job, pods: list[Pod], changed: bool, outcome: Outcome, now: float) -> float | None:
@@ -200,7 +203,7 @@ def _rest(job: Job, pods: list[Pod], changed: bool, outcome: Outcome, now: float
     at_rest = job.deleted or job.finished or job.suspended or outcome.requeue_after is None
     if at_rest and not any(pod.alive for pod in pods):
         return _DONE
-    times = [pod.due - now for pod in pods if pod.stage == "waiting" and not pod.gone]
+    times = [pod.due - now for pod in pods if pod.stage == "waiting" and not pod.gone and pod.due > now]
     if outcome.requeue_after is not None:
         times.append(outcome.requeue_after)
     return max(0.0, min(times)) if times else None

@@ -18,7 +18,7 @@ def dumps(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-_JSON: Final = frozenset({"manifest", "status", "gpus", "context", "ports", "devices"})
+_JSON: Final = frozenset({"manifest", "status", "context", "ports", "devices"})
 _FLAGS: Final = frozenset({"deleted", "deleting", "gone"})
 
 

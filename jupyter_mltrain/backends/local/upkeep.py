@@ -11,6 +11,7 @@ import sqlite3
 import time
 
 from . import scheduler, tables
+from .devices import find_gpus
 from .ending import purge, remove_folder
 from .liveness import start_supervisor, take_in_supervisors, take_lock
 from .records import Job
@@ -27,11 +28,13 @@ def tend(store: Store) -> list[Unattended]:
     with store.read() as connection:
         due = scheduler.somebody_can_start(connection) or _expired(connection, now)
         unattended = _unattended(connection)
+        gpus_matter = scheduler.gpus_matter(connection)
     if due:
+        gpus = find_gpus()[0] if gpus_matter else ()
         with store.write() as connection:
             for job in _expired(connection, now):
                 tables.mark_deleted(connection, job)
-            scheduler.dispatch(connection)
+            scheduler.dispatch(connection, gpus)
             unattended = _unattended(connection)
     return [found for job in unattended if (found := _attend(store, job))]
 

@@ -69,11 +69,9 @@ def _replica(pod: Pod) -> ReplicaState:
 
 def _message(connection: sqlite3.Connection, job: Job, pods: list[Pod]) -> str:
     """Say why a job waits or failed."""
-    if job.message:
-        return job.message
     if job.state == "queued":
-        return scheduler.why_it_waits(connection)
-    return _failure(job, pods)
+        return scheduler.why_it_waits(connection, job)
+    return job.message or _failure(job, pods)
 
 
 def _failure(job: Job, pods: list[Pod]) -> str:

@@ -141,7 +141,7 @@ def test_the_queue_is_first_in_first_out(make_machine) -> None:
     machine.running(refs[0])
     assert [machine.status(ref).queue_position for ref in refs] == [None, 1, 2, 3]
     assert machine.status(refs[1]).phase is Phase.QUEUED
-    assert machine.status(refs[1]).message == "Waits for a slot: 1 of 1 are in use."
+    assert machine.status(refs[1]).message == "Waits for a slot: 1 of 1 in use."
     assert len(machine.supervisors()) == 1
     for n in range(4):
         machine.cue(f"q{n}-worker-0", 0)

@@ -1,0 +1,49 @@
+"""What a manifest asks for, role by role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ...model.job import Manifest
+
+_ROLES: Final = {"TFJob": "tfReplicaSpecs", "PyTorchJob": "pytorchReplicaSpecs"}
+_MAIN_CONTAINERS: Final = {"TFJob": "tensorflow", "PyTorchJob": "pytorch"}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Replicas that are alike."""
+
+    role: str  # as the manifest spells it; "" for a batch/v1 Job
+    replicas: int  # how many of them run at the same time
+    pod_spec: dict[str, Any]
+
+    @property
+    def field(self) -> str:
+        """Where its pod template's ``spec`` stands, for messages."""
+        return f"{self.role}.template.spec" if self.role else "spec.template.spec"
+
+
+def groups(manifest: Manifest) -> list[Group]:
+    """Return the groups of replicas of a valid manifest."""
+    kind, spec = manifest["kind"], manifest["spec"]
+    if kind == "Job":
+        return [Group("", _count(spec, "parallelism"), spec["template"]["spec"])]
+    return [
+        Group(role, _count(replica, "replicas"), replica["template"]["spec"])
+        for role, replica in spec[_ROLES[kind]].items()
+    ]
+
+
+def _count(spec: Mapping[str, Any], name: str) -> int:
+    count = spec.get(name)
+    return 1 if count is None else int(count)
+
+
+def main_container(kind: str, pod_spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the container whose end is the replica's: the operator's by name, a Job's first."""
+    containers: list[dict[str, Any]] = pod_spec["containers"]
+    name = _MAIN_CONTAINERS.get(kind)
+    return next((container for container in containers if container["name"] == name), containers[0])

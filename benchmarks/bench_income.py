@@ -16,7 +16,10 @@ from report import heading, interleaved, row, timed
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "income.ipynb"
 # TensorFlow and Triton each bring an LLVM of their own; the process dies where Triton's is loaded second.
 TRITON_FIRST = "try:\n    import triton._C.libtriton\nexcept ImportError:\n    pass"
-PLAINER = {", sparse_output=False": "", 'sys.modules.setdefault("tensorflow", None)': TRITON_FIRST}
+PLAINER = {
+    ", sparse_output=False": "",
+    'for heavy in ("tensorflow", "torch"):\n    sys.modules.setdefault(heavy, None)': TRITON_FIRST,
+}
 
 
 def script(folder: Path, data: Path, *, straightforward: bool) -> Path:

@@ -136,12 +136,15 @@ class JobStatus:
         """The state in one word."""
         true = {c.type for c in self.conditions if c.status == "True"}
         cancelled = ANNOTATION_CANCELLED in (self.manifest.get("metadata", {}).get("annotations") or {})
+        queued = self.queue_position is not None
+        if queued:
+            true.discard("Suspended")  # a resumed job keeps the condition until it has its turn
         for condition, phase in _DECIDING:
             if condition in true and not (cancelled and not phase.finished):
                 return phase
         if cancelled:
             return Phase.CANCELLED
-        if self.queue_position is not None:
+        if queued:
             return Phase.QUEUED
         # A batch/v1 Job has no condition that says Running.
         running = self.status.get("ready") or any(replica.phase == "Running" for replica in self.replicas)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import socket
 import sqlite3
 import time
+import uuid
 from collections.abc import AsyncIterator
 from copy import deepcopy
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +21,9 @@ from ...model.findings import Finding
 from ...model.job import Event, JobRef, JobStatus, Manifest, timestamp
 from ...model.labels import ANNOTATION_CANCELLED
 from ..base import Backend, Capabilities, Change, Cursor, Inventory, LogChunk
-from . import leases, logs, scheduler, tables
+from . import devices, leases, logs, preflight, scheduler, tables
 from .controller import annotate, reconcile, set_suspended
+from .ending import folder_size, note_end
 from .environment import context
 from .records import Job
 from .runspec import pod_folder
@@ -27,6 +31,7 @@ from .shim import ring
 from .store import Store, put_setting
 from .upkeep import tend_and_start
 from .view import BACKEND, job_ref, job_status, job_statuses
+from .volumes import Sources
 from .watch import watch
 
 _JOB_ID: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,62}")
@@ -80,11 +85,17 @@ class LocalBackend(Backend):
 
     def capabilities(self) -> Capabilities:
         """Say what this backend can do."""
-        return Capabilities(kinds=_KINDS)
+        return Capabilities(kinds=_KINDS, gpus=bool(devices.find_gpus()[0]))
 
     async def preflight(self, manifest: Manifest) -> list[Finding]:
         """Check a manifest against this machine without any effect."""
-        raise NotImplementedError
+        return await asyncio.to_thread(preflight.findings, manifest, self.home, self._name_is_taken)
+
+    def _name_is_taken(self, manifest: Manifest) -> bool:
+        metadata = manifest["metadata"]
+        namespace = metadata.get("namespace") or "default"
+        with self.store.read() as connection:
+            return tables.find_named(connection, manifest["kind"], namespace, metadata.get("name", "")) is not None
 
     # Submit
 
@@ -116,9 +127,11 @@ class LocalBackend(Backend):
     def _new_job(self, manifest: Manifest, job_id: str) -> Job:
         if not _JOB_ID.fullmatch(job_id):
             raise InvalidInput(f"{job_id!r} cannot be the id of a job: letters, digits, - _ .", field="job_id")
+        preflight.check_manifest(manifest, Sources.named_in(os.environ))
         manifest = deepcopy(manifest)
         metadata = manifest["metadata"]
-        metadata.setdefault("namespace", "default")
+        metadata["namespace"] = metadata.get("namespace") or "default"
+        metadata["name"] = metadata.get("name") or metadata["generateName"] + uuid.uuid4().hex[:5]
         now = time.time()
         return Job(
             id=job_id,
@@ -129,7 +142,7 @@ class LocalBackend(Backend):
             created=now,
             clock=now,
             gpus=leases.wanted_by(manifest),
-            context=context(os.environ),
+            context=context(os.environ, preflight.kernel_of(manifest)[1]),
         )
 
     def _same(self, known: Job) -> JobRef:
@@ -172,7 +185,17 @@ class LocalBackend(Backend):
 
     async def prune(self, budget: int) -> list[JobRef]:
         """Delete the oldest finished runs until what runs left behind takes at most ``budget`` bytes."""
-        raise NotImplementedError
+        return await asyncio.to_thread(self._prune, budget)
+
+    def _prune(self, budget: int) -> list[JobRef]:
+        with self.store.read() as connection:
+            jobs = tables.select_jobs(connection, "ended IS NOT NULL AND deleted = 0 ORDER BY ended DESC")
+        sizes = [folder_size(self.store.job_folder(job.id)) for job in jobs]
+        kept = list(accumulate(sizes))
+        surplus = [job_ref(job) for job, size in zip(jobs, kept, strict=True) if size > budget]
+        for ref in reversed(surplus):
+            self._delete(ref)
+        return surplus[::-1]
 
     async def jobs(self) -> list[JobStatus]:
         """Read all jobs, newest first."""
@@ -230,12 +253,13 @@ class LocalBackend(Backend):
                 return
             now = max(time.time(), job.clock)
             set_suspended(job, True)
-            if cancel and ANNOTATION_CANCELLED not in (job.manifest["metadata"].get("annotations") or {}):
+            if cancel and not job.cancelled:
                 annotate(job, ANNOTATION_CANCELLED, timestamp(datetime.fromtimestamp(now, UTC)))
             if job.state == "queued":
                 job.state, job.turn = "idle", None
             if job.state == "idle":
-                reconcile(connection, job, tables.pods_of(connection, job.id), now)
+                outcome = reconcile(connection, job, tables.pods_of(connection, job.id), now)
+                note_end(job, now, outcome.requeue_after)
             tables.save_job(connection, job)
         self._wake(job)
 
@@ -246,7 +270,7 @@ class LocalBackend(Backend):
     def _resume(self, ref: JobRef) -> None:
         with self.store.write() as connection:
             job = self._find(connection, ref)
-            if ANNOTATION_CANCELLED in (job.manifest["metadata"].get("annotations") or {}):
+            if job.cancelled:
                 raise Conflict(f"Job {job.name} was cancelled, for good", hint="Submit it again.")
             if job.finished or not job.suspended:
                 return
@@ -276,7 +300,21 @@ class LocalBackend(Backend):
 
     async def devices(self) -> Inventory:
         """Say what accelerators, processors, memory and slots there are."""
-        raise NotImplementedError
+        return await asyncio.to_thread(self._devices)
+
+    def _devices(self) -> Inventory:
+        gpus, note = devices.find_gpus()
+        with self.store.read() as connection:
+            leased = leases.leased(connection)
+            there, used = scheduler.slots(connection), scheduler.slots_used(connection)
+        return Inventory(
+            devices=devices.groups(gpus, leased, node=socket.gethostname()),
+            cpus=devices.processors(),
+            memory=devices.memory_size(),
+            slots=there,
+            slots_free=max(0, there - used),
+            note=note,
+        )
 
     async def recover(self) -> list[JobRef]:
         """Adopt what runs, finish what ended. Any other method does as much when it happens to notice."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -17,11 +19,16 @@ def finish(connection: sqlite3.Connection, home: Path, job: Job, now: float, req
     release_ports(home, job)
     leases.release(connection, job)
     job.state, job.message, job.clock = "idle", "", now
-    if job.finished:
-        job.ended = now
-        # For a finished job the rules only ask to be called again for the time to live.
-        job.expires = None if requeue_after is None else now + requeue_after
+    note_end(job, now, requeue_after)
     tables.save_job(connection, job)
+
+
+def note_end(job: Job, now: float, requeue_after: float | None) -> None:
+    """Note when a job of which nothing runs ended, if it did, and when its time to live is over."""
+    if job.finished or job.cancelled:
+        job.ended = now
+    if job.finished and requeue_after is not None:  # a finished job's rules only wait for its time to live
+        job.expires = now + requeue_after
 
 
 def purge(store: Store, job: Job) -> None:
@@ -30,6 +37,16 @@ def purge(store: Store, job: Job) -> None:
     remove_folder(store.job_folder(job.id))
     with store.write() as connection:
         tables.forget_job(connection, job.id)
+
+
+def folder_size(folder: Path) -> int:
+    """Return the bytes that a folder takes on the disk, links not followed; what vanishes meanwhile is not counted."""
+    size = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += os.lstat(f"{path}/{name}").st_blocks * 512
+    return size
 
 
 def remove_folder(folder: Path) -> None:

@@ -7,11 +7,14 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...model import labels
 from .records import Job, Pod
 from .volumes import ENV_CONFIG_MAPS, ENV_SECRETS, Sources
+
+if TYPE_CHECKING:
+    from ...notebook.environment import Interpreter
 
 _INHERITED: Final = frozenset(
     {
@@ -24,18 +27,17 @@ _INHERITED: Final = frozenset(
 """What describes the user and the machine. All else of the submitter's environment, secrets above all, stays behind."""
 
 
-def context(environment: Mapping[str, str], interpreter: str = sys.executable) -> dict[str, Any]:
+def context(environment: Mapping[str, str], kernel: Interpreter | None) -> dict[str, Any]:
     """Return what is kept of the submitter's surroundings for the life of the job.
 
     ``environment``: what replicas inherit. ``sources``: the folders with secrets that the user has named.
-    ``interpreter``: the Python whose commands come first.
+    ``interpreter``: the Python whose commands come first, the kernel's if it is known.
     """
+    kept = {name: value for name, value in environment.items() if name in _INHERITED or name.startswith("LC_")}
     return {
-        "environment": {
-            name: value for name, value in environment.items() if name in _INHERITED or name.startswith("LC_")
-        },
+        "environment": {**kept, **(kernel.env if kernel else {})},
         "sources": {name: environment[name] for name in (ENV_SECRETS, ENV_CONFIG_MAPS) if name in environment},
-        "interpreter": interpreter,
+        "interpreter": kernel.python if kernel else sys.executable,
     }
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ...model.job import Manifest
+from ...model.labels import ANNOTATION_CANCELLED
+from .shape import init_containers
 
 State = Literal["queued", "active", "idle"]
 """``queued``: waits for its turn. ``active``: has a slot and a supervisor. ``idle``: nothing of it runs (any more)."""
@@ -35,7 +37,6 @@ class Job:
     ports: dict[str, dict[str, int]] = field(default_factory=dict)
     ended: float | None = None
     expires: float | None = None
-    size: int | None = None
     change: int = 0
 
     @property
@@ -45,6 +46,11 @@ class Job:
             condition["status"] == "True" and condition["type"] in ("Succeeded", "Complete", "Failed")
             for condition in self.status.get("conditions") or []
         )
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether a user has suspended it for good."""
+        return ANNOTATION_CANCELLED in (self.manifest["metadata"].get("annotations") or {})
 
     @property
     def suspended(self) -> bool:
@@ -113,4 +119,4 @@ class Pod:
     @property
     def init_containers(self) -> list[dict[str, Any]]:
         """The containers that run before the main one, one after the other."""
-        return self.manifest["spec"].get("initContainers") or []
+        return init_containers(self.manifest["spec"])

@@ -32,7 +32,6 @@ CREATE TABLE jobs (
   clock REAL NOT NULL,
   ended REAL,
   expires REAL,
-  size INTEGER,
   change INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX jobs_by_name ON jobs (kind, namespace, name) WHERE deleted = 0;
@@ -43,7 +42,7 @@ CREATE INDEX jobs_queued_for_gpus ON jobs (turn) WHERE state = 'queued' AND gpus
 CREATE INDEX jobs_active ON jobs (id) WHERE state = 'active';
 CREATE INDEX jobs_unattended ON jobs (id) WHERE state = 'active' OR deleted = 1;
 CREATE INDEX jobs_expiring ON jobs (expires) WHERE expires IS NOT NULL;
-CREATE INDEX jobs_with_folder ON jobs (ended) WHERE size IS NOT NULL;
+CREATE INDEX jobs_ended ON jobs (ended) WHERE ended IS NOT NULL;
 
 CREATE TABLE departed (
   change INTEGER PRIMARY KEY,

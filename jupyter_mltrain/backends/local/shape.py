@@ -42,6 +42,15 @@ def _count(spec: Mapping[str, Any], name: str) -> int:
     return 1 if count is None else int(count)
 
 
+def init_containers(pod_spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the containers that run before the main one, one after the other: those that go on beside it do not count.
+
+    Source: https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
+    """
+    containers: list[dict[str, Any]] = pod_spec.get("initContainers") or []
+    return [container for container in containers if container.get("restartPolicy") != "Always"]
+
+
 def main_container(kind: str, pod_spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return the container whose end is the replica's: the operator's by name, a Job's first."""
     containers: list[dict[str, Any]] = pod_spec["containers"]

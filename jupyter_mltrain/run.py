@@ -203,7 +203,7 @@ def _number(name: str, value: Any) -> float:
     if len(name) > _NAME_LIMIT:
         raise TypeError(f"the name of metric {name[:40]!r}... has more than {_NAME_LIMIT} characters")
     try:
-        return float(value)
+        return float(value.item() if hasattr(value, "item") else value)  # float() of a torch tensor may warn
     except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"metric {name!r} cannot be made a number: {error}") from None
 

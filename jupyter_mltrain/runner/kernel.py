@@ -66,6 +66,7 @@ class KernelExecutor:
         self._passthrough: dict[str, Passthrough] = {}
         self._client: Client | None = None
         self._pid: int | None = None
+        self._answered = False
 
     async def start(self) -> None:
         """Launch the kernel's process; importing what talks to it goes on meanwhile."""
@@ -112,10 +113,12 @@ class KernelExecutor:
         try:
             async with asyncio.timeout(STARTUP_TIMEOUT):
                 self._client = Client(self._manager, self._exited)
-                return await self._or_died(self._client.ready())
+                language_info = await self._or_died(self._client.ready())
         except TimeoutError:
             self.kill()
             raise KernelDied(await self._exited) from None
+        self._answered = True
+        return language_info
 
     async def run(self, cell: dict[str, Any], receive: Receive) -> Reply:
         """Execute a cell: see `Executor`."""
@@ -132,8 +135,10 @@ class KernelExecutor:
         return reply
 
     async def interrupt(self) -> None:
-        """Interrupt the cell: see `Executor`."""
-        if not self._exited.done():
+        """Interrupt the cell: see `Executor`. A kernel that still starts has nothing to finish and is killed."""
+        if not self._answered:
+            self.kill()
+        elif not self._exited.done():
             await self._manager.interrupt_kernel()
 
     def kill(self) -> None:

@@ -9,7 +9,11 @@ import platform
 import signal
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
@@ -33,7 +37,7 @@ CANNOT_START: Final = 2
 """Exit code where the program could not even be started."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _CELL_SHARE: Final = 0.4  # of the grace, for an interrupted cell
-_PUT_SHARE: Final = 0.4  # of the grace, for putting the outputs where they belong
+_PUT_SHARE: Final = 0.8  # of the grace, until when the outputs must be where they belong
 _SHORT: Final = 60  # characters
 _SHUTDOWN: Final = 5.0  # seconds for the kernel to end in good order
 _LOG_TIMEOUT: Final = 3.0  # seconds for the log's reader to take the rest
@@ -101,7 +105,9 @@ class Runner:
         self._settings = settings
         self._mailbox = Mailbox(scratch)
         self._dropped = 0
-        self._stops: list[asyncio.Task[None]] = []
+        self._stop: asyncio.Task[None] | None = None
+        self._finishing = False
+        self._expired = asyncio.Event()  # the grace is nearly over
         environment = {
             **os.environ,
             labels.ENV_RECORDS: str(self._mailbox.path),
@@ -115,12 +121,13 @@ class Runner:
             await self._executor.start()  # before anything slow is imported, and before there are threads
             loop = asyncio.get_running_loop()
             for signum in _SIGNALS:
-                loop.add_signal_handler(signum, self._stop, signum)
+                loop.add_signal_handler(signum, self._on_signal, signum)
             self._prepare()
             loop.add_reader(self._mailbox.fd, self._take_reports)
             ending = await self._execution.run()
-            for stop in self._stops:
-                stop.cancel()
+            self._finishing = True
+            if self._stop is not None:
+                self._stop.cancel()
             await self._executor.stop(min(_SHUTDOWN, self._settings.grace / 10))
             return await self._finish(ending)
         finally:
@@ -155,8 +162,10 @@ class Runner:
             "python": platform.python_version(),
         }
 
-    def _stop(self, signum: int) -> None:
-        self._stops.append(asyncio.ensure_future(self._execution.stop(signum)))
+    def _on_signal(self, signum: int) -> None:
+        asyncio.get_running_loop().call_later(self._settings.grace * _PUT_SHARE, self._expired.set)
+        if self._stop is None and not self._finishing:
+            self._stop = asyncio.ensure_future(self._execution.stop(signum))
 
     async def _finish(self, ending: Ending) -> int:
         """Leave everything where it belongs; nothing that fails here changes the exit code."""
@@ -176,8 +185,7 @@ class Runner:
         self._saver.save(durable=True)
         await self._put()
         self._journal.done(ending.status, ending.exit_code, ending.error, seconds)
-        if not self._log.close(_LOG_TIMEOUT):
-            os._exit(ending.exit_code)  # nobody reads the log: the thread that writes it would keep this process
+        self._log.close(_LOG_TIMEOUT)
         return ending.exit_code
 
     def _mark(self, ending: Ending) -> Ending:
@@ -190,14 +198,19 @@ class Runner:
         return ending.shifted(len(cells))
 
     async def _put(self) -> None:
-        store, replica = self._settings.store, self._settings.replica
+        """Put the outputs where they belong, however long it takes unless the run was told to stop."""
+        store = self._settings.store
         if store is None:
             return
-        try:
-            async with asyncio.timeout(self._settings.grace * _PUT_SHARE):
-                await asyncio.to_thread(store.put, self._settings.output, replica.folder)
-        except (MltrainError, TimeoutError) as error:
-            self._tell(f"The outputs could not be put to {store.uri()}: {error or 'it took too long'}")
+        put = _in_thread(partial(store.put, self._settings.output, self._settings.replica.folder))
+        expired = asyncio.ensure_future(self._expired.wait())
+        waiting: list[asyncio.Future[Any]] = [put, expired]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        expired.cancel()
+        if not put.done():
+            self._tell(f"The outputs could not all be put to {store.uri()} before the run had to stop.")
+        elif (error := put.exception()) is not None:
+            self._tell(f"The outputs could not be put to {store.uri()}: {error}")
 
     def _take_reports(self) -> None:
         for message in self._mailbox.read():
@@ -220,3 +233,20 @@ class Runner:
 
     def _spill_failed(self, error: OSError) -> None:
         self._tell(f"The whole output of a cell could not be written: {error.strerror}.")
+
+
+def _in_thread(call: Callable[[], object]) -> asyncio.Future[object]:
+    """Call in a thread that does not keep the process from ending."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[object] = loop.create_future()
+
+    def work() -> None:
+        try:
+            done = partial(future.set_result, call())
+        except Exception as error:  # noqa: BLE001 - whatever a store raises is told, and changes no exit code
+            done = partial(future.set_exception, error)
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(done)
+
+    threading.Thread(target=work, daemon=True).start()
+    return future

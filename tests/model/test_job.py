@@ -67,7 +67,8 @@ def test_phase_of_a_cancelled_job(conditions: list[str], phase: Phase) -> None:
 
 def test_a_job_that_waits_is_queued_until_it_has_a_deciding_condition() -> None:
     assert job("Created", queue_position=2).phase is Phase.QUEUED
-    assert job("Created", "Suspended", queue_position=2).phase is Phase.SUSPENDED
+    assert job("Created", "Suspended", queue_position=2).phase is Phase.QUEUED  # resumed
+    assert job("Created", "Suspended").phase is Phase.SUSPENDED
 
 
 def test_a_plain_job_has_no_running_condition_so_its_pods_tell() -> None:

@@ -110,12 +110,12 @@ class Printer:
 
     def stays_in_line(self, start: int, column: int) -> bool:
         """Say whether the group at ``start`` fits into the line, with what follows it up to the next break."""
-        depth, has_breaks = 0, False
+        depth, ended, has_breaks = 0, False, False
         for position in range(start, len(self.tokens)):
             token = self.tokens[position]
             if isinstance(token, tuple):
                 text, indentation, group = token
-                if depth == 0:
+                if ended:
                     return True
                 if text == "\n" and position not in self.taken:
                     self.taken.update([position] if has_breaks else [])
@@ -127,7 +127,8 @@ class Printer:
             elif isinstance(token, str):
                 column += len(token)
             else:
-                depth = max(0, depth - 1) if token is None else depth + 1
+                depth += -1 if token is None else 1
+                ended = ended or depth == 0
             if column > self.WIDTH:
                 return False
         return True

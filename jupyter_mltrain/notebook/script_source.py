@@ -92,25 +92,25 @@ def parse(source: str) -> Python:
     """Parse a cell's source. Raises ``SyntaxError`` where the notebook would."""
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     source += "" if source.endswith("\n") else "\n"
-    try:
-        if not _PROMPT.search(source):
-            return Python(source, _tree(source), range(1, source.count("\n") + 2))
-    except SyntaxError:
-        pass
-    text, lines = _transformed(source)
-    return Python(text, _tree(text), lines)
-
-
-def _tree(text: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes and the like are the user's to see, when it runs
         try:
-            text.encode()
-            tree = ast.parse(text)
-            for statement in tree.body:  # one by one, as IPython does
-                compile(ast.Module([statement], []), "<cell>", "exec", FLAGS, dont_inherit=True)
-        except (ValueError, RecursionError, MemoryError) as error:  # a NUL, a lone surrogate, absurd nesting
-            raise SyntaxError(str(error)) from None
+            if not _PROMPT.search(source):
+                return Python(source, _tree(source), range(1, source.count("\n") + 2))
+        except SyntaxError:
+            pass
+        text, lines = _transformed(source)
+        return Python(text, _tree(text), lines)
+
+
+def _tree(text: str) -> ast.Module:
+    try:
+        text.encode()
+        tree = ast.parse(text)
+        for statement in tree.body:  # one by one, as IPython does
+            compile(ast.Module([statement], []), "<cell>", "exec", FLAGS, dont_inherit=True)
+    except (ValueError, RecursionError, MemoryError) as error:  # a NUL, a lone surrogate, absurd nesting
+        raise SyntaxError(str(error)) from None
     return tree
 
 

@@ -87,10 +87,10 @@ def manifest_again(
     digest = (job.manifest["metadata"].get("annotations") or {}).get(ANNOTATION_PROGRAM)
     if digest is None:
         raise InvalidInput(f"{job.ref.name} runs no notebook, so it has no parameters", hint="Leave out -p.")
-    from ..notebook import program
+    from ..notebook import check_values, program
 
     form = program.load(digest, [programs]).parameters
-    values = {**parameters_of(job.manifest), **form.check(parameters), **form.parse(texts)}
+    values = check_values(form, {**parameters_of(job.manifest), **parameters}, texts=texts)
     return renewed(job.manifest, job_id=job_id, name=name, parameters=values)
 
 

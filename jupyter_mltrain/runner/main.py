@@ -39,7 +39,10 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _CELL_SHARE: Final = 0.4  # of the grace, for an interrupted cell
 _PUT_SHARE: Final = 0.8  # of the grace, until when the outputs must be where they belong
 _SHORT: Final = 60  # characters
-_SHUTDOWN: Final = 5.0  # seconds for the kernel to end in good order
+# Seconds for what the notebook registered with atexit, unless the run was told to stop. Not more: ipykernel itself waits
+# half a minute for children that a cell left, even if they have ended.
+_SHUTDOWN: Final = 10.0
+_SHUTDOWN_SHARE: Final = 0.1  # of the grace, if it was
 _LOG_TIMEOUT: Final = 3.0  # seconds for the log's reader to take the rest
 
 
@@ -128,7 +131,7 @@ class Runner:
             self._finishing = True
             if self._stop is not None:
                 self._stop.cancel()
-            await self._executor.stop(min(_SHUTDOWN, self._settings.grace / 10))
+            await self._executor.stop(self._settings.grace * _SHUTDOWN_SHARE if self._stop else _SHUTDOWN)
             return await self._finish(ending)
         finally:
             self._executor.kill()
@@ -164,7 +167,9 @@ class Runner:
 
     def _on_signal(self, signum: int) -> None:
         asyncio.get_running_loop().call_later(self._settings.grace * _PUT_SHARE, self._expired.set)
-        if self._stop is None and not self._finishing:
+        if self._finishing:
+            self._executor.kill()
+        elif self._stop is None:
             self._stop = asyncio.ensure_future(self._execution.stop(signum))
 
     async def _finish(self, ending: Ending) -> int:

@@ -169,6 +169,20 @@ def test_processes_that_a_cell_left_end_with_the_run(start: Any) -> None:
     assert gone(pids_in(run))
 
 
+AT_EXIT = """
+import atexit, time
+from jupyter_mltrain import run
+target = run.output_dir / "late"
+atexit.register(lambda: (time.sleep(4), target.write_text("flushed")))
+"""
+
+
+def test_what_is_registered_with_atexit_gets_its_time(start: Any) -> None:
+    run = start(AT_EXIT)
+    assert run.end() == 0
+    assert (run.output / "late").read_text() == "flushed"
+
+
 def test_the_kernel_does_not_outlive_a_killed_runner(start: Any) -> None:
     notebook = "(run.output_dir / 'demo.ipynb').read_text()"
     saved = f"from jupyter_mltrain import run\nwhile 'std' + 'out' not in {notebook}: pass\n"

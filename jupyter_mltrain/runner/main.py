@@ -39,8 +39,8 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _CELL_SHARE: Final = 0.4  # of the grace, for an interrupted cell
 _PUT_SHARE: Final = 0.8  # of the grace, until when the outputs must be where they belong
 _SHORT: Final = 60  # characters
-# Seconds for what the notebook registered with atexit, unless the run was told to stop. Not more: ipykernel itself waits
-# half a minute for children that a cell left, even if they have ended.
+# Seconds for what the notebook registered with atexit, unless the run was told to stop. Not more: ipykernel itself
+# waits half a minute for children that a cell left, even if they have ended.
 _SHUTDOWN: Final = 10.0
 _SHUTDOWN_SHARE: Final = 0.1  # of the grace, if it was
 _LOG_TIMEOUT: Final = 3.0  # seconds for the log's reader to take the rest

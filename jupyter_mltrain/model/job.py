@@ -152,7 +152,9 @@ class JobStatus:
 
     @property
     def finished(self) -> bool:
-        """Whether the job has ended."""
+        """Whether the job has ended. One that was cancelled has, once its replicas are gone."""
+        if self.phase is Phase.CANCELLED:
+            return all(replica.phase in ("Succeeded", "Failed") for replica in self.replicas)
         return self.phase.finished
 
     @property

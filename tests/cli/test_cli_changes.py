@@ -34,7 +34,7 @@ def test_exit_codes_tell_the_end(mltrain: Mltrain, tmp_path: Path) -> None:
 
 def test_apply_reads_standard_input_and_refuses_a_second_of_the_same_name(mltrain: Mltrain) -> None:
     mltrain.run("apply", "-f", "-", "--wait", stdin=manifest("once", "true"))
-    again = mltrain.run("apply", "-f", "-", stdin=manifest("once", "true"), code=3)
+    again = mltrain.run("apply", "-f", "-", stdin=manifest("once", "true"), code=2)
     assert "once" in again.stderr
 
 
@@ -106,8 +106,8 @@ def test_resubmit_runs_the_frozen_program_with_other_values(mltrain: Mltrain, no
     assert second["name"].rpartition("-")[0] == first["name"].rpartition("-")[0]
     mltrain.run("watch", second["id"])
     assert "n is 7" in mltrain.run("logs", second["id"]).stdout
-    assert "'n'" in mltrain.run("resubmit", first["id"], "-p", "m", "7", code=2).stderr
-    assert "int" in mltrain.run("resubmit", first["id"], "-p", "n", "many", code=2).stderr
+    assert "'m'" in mltrain.run("resubmit", first["id"], "-p", "m", "7", code=2).stderr
+    assert "whole number" in mltrain.run("resubmit", first["id"], "-p", "n", "many", code=2).stderr
 
 
 def test_delete_forgets_the_job_with_its_folder(mltrain: Mltrain) -> None:
@@ -124,7 +124,7 @@ def test_delete_forgets_the_job_with_its_folder(mltrain: Mltrain) -> None:
     ("arguments", "word"),
     [
         (["-p", "nn", "3"], "'n'"),
-        (["-p", "n", "many"], "int"),
+        (["-p", "n", "many"], "whole number"),
         (["--memory", "lots"], "memory"),
         (["--gpu", "NVIDIA-H200:0"], "COUNT"),
         (["--framework", "pytorch", "--ps", "1"], "--ps"),

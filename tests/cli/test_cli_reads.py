@@ -80,7 +80,7 @@ def test_outputs_are_the_executed_notebook_and_the_model(shared_mltrain: Mltrain
     paths = dict(line.split(maxsplit=1) for line in text.splitlines() if line.startswith(("notebook", "model")))
     executed = json.loads(Path(paths["notebook"]).read_text())
     assert Path(paths["notebook"]).name == "my study é 1.ipynb"
-    assert [output["data"]["text/plain"] for output in executed["cells"][-1]["outputs"]] == ["10"]
+    assert ["".join(output["data"]["text/plain"]) for output in executed["cells"][-1]["outputs"]] == ["10"]
     assert Path(paths["model"]).read_bytes() == b"weights"
     assert "metrics    step 4  loss 0.2" in text
 

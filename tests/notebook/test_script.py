@@ -13,6 +13,8 @@ from jupyter_mltrain.model.findings import Finding, Severity
 from jupyter_mltrain.notebook.read import read_notebook
 from jupyter_mltrain.notebook.script import Script, export_script
 
+SAMPLES = Path(__file__).parents[2] / "notebooks"
+
 HEAD = """\
 #!/usr/bin/env python3
 # Exported from a Jupyter notebook; runs under plain Python, without IPython.
@@ -405,3 +407,11 @@ def test_pylab_becomes_its_imports() -> None:
     text = cells_of(export_script(["%pylab inline"]))
     assert "from pylab import *\nfrom numpy import *" in text
     assert "from pylab import *" not in cells_of(export_script(["%pylab inline --no-import-all"]))
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_the_sample_notebooks_can_be_turned_without_loss(path: Path) -> None:
+    notebook = read_notebook(path)
+    script = export_script(notebook.cells, name=notebook.name)
+    compile(script.text, str(path), "exec")
+    assert [each for each in script.findings if each.severity is not Severity.INFO] == []

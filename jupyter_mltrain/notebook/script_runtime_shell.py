@@ -261,7 +261,7 @@ def run(line: str, *, interactive: bool = False, module: bool = False, named: bo
 
 
 def reset() -> None:
-    """Forget the notebook's variables: ``%reset``."""
+    """Forget the notebook's variables: ``%reset``. What a notebook has without an import stays."""
     names = globals()
-    for name in [name for name in names if not name.startswith("_")]:
+    for name in [name for name in names if not name.startswith("_") and name not in ("display", "get_ipython")]:
         del names[name]

@@ -403,6 +403,22 @@ def test_a_name_with_a_newline_stays_in_the_head() -> None:
     assert "# Notebook: a\n# import os # coding: latin-1\n" in script.text
 
 
+def test_changing_the_folder_prints_it(tmp_path: Path) -> None:
+    ran = run(export_script(["%mkdir sub", "%cd sub", "%cd -", "%cd nosuch"]), tmp_path)
+    assert ran.stdout.splitlines() == [
+        str(tmp_path / "sub"),
+        str(tmp_path),
+        "[Errno 2] No such file or directory: 'nosuch'",
+        str(tmp_path),
+    ]
+
+
+def test_a_missing_environment_variable_ends_the_script(tmp_path: Path) -> None:
+    ran = run(export_script(["%env NO_SUCH_NAME", "print('after')"]), tmp_path)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.endswith("Environment does not have key: NO_SUCH_NAME\n")
+
+
 def test_pylab_becomes_its_imports() -> None:
     text = cells_of(export_script(["%pylab inline"]))
     assert "from pylab import *\nfrom numpy import *" in text

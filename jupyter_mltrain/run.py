@@ -24,6 +24,8 @@ rank, world_size : int
     Place among, and number of, the replicas that train.
 leader : bool
     Whether this replica's executed notebook and model are the job's.
+channels : dict of str to str
+    The named inputs of the job: where each lies, as the job says. `channel` gives one as a path.
 """
 
 from __future__ import annotations
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "channel",
+    "channels",
     "index",
     "keras_callback",
     "leader",
@@ -67,6 +70,7 @@ index: int
 rank: int
 world_size: int
 leader: bool
+channels: dict[str, str]
 
 _NAME_LIMIT: Final = 200  # characters of a metric's name
 _ROOM: Final = LINE_LIMIT - 200  # bytes for the values of one message
@@ -81,6 +85,8 @@ def __getattr__(name: str) -> Any:
         return folder
     if name in ("role", "index", "rank", "world_size", "leader"):
         return getattr(_replica(), name)
+    if name == "channels":
+        return replica.channels(os.environ)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -181,6 +181,7 @@ def test_a_channel_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     known = {"train": (tmp_path / "my data").as_uri(), "gone": "/no/such", "far": "s3://bucket/x"}
     monkeypatch.setenv(labels.ENV_CHANNELS, json.dumps(known))
     assert run.channel("train") == tmp_path / "my data"
+    assert run.channels["train"] == str(tmp_path / "my data")
     assert run.channel("train", default="other") == tmp_path / "my data"
     with pytest.raises(NotFound, match="no input channel 'test'") as caught:
         run.channel("test")
@@ -192,6 +193,7 @@ def test_a_channel_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_without_channels_the_default_counts() -> None:
+    assert run.channels == {}
     assert run.channel("train", default="data") == Path("data")
     with pytest.raises(NotFound) as caught:
         run.channel("train")

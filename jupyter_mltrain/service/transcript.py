@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from ..runner.records import Rebuilder, Record
 
@@ -14,6 +14,7 @@ class Transcript:
     def __init__(self) -> None:
         self._rebuilder = Rebuilder()
         self._open = ""  # text of the running cell that has no line end yet
+        self._tail: dict[str, Any] | None = None  # newest end of a stream that became too long to be in the log
 
     def feed(self, text: str) -> list[str]:
         """Take the next piece of the log and return the lines that are whole now."""
@@ -25,8 +26,8 @@ class Transcript:
         return [rest] if rest else []
 
     def _lines(self, record: Record) -> Iterable[str]:
-        handler: Callable[[dict[str, Any]], list[str]] | None = getattr(self, f"_{record.type}", None)
-        return handler(record.data) if handler is not None else ()
+        handler = self._HANDLERS.get(record.type)
+        return handler(self, record.data) if handler is not None else ()
 
     def _line(self, data: dict[str, Any]) -> list[str]:
         return [*self.close(), data["text"]]
@@ -42,6 +43,10 @@ class Transcript:
         self._open = lines.pop()
         return lines
 
+    def _tail_of_stream(self, data: dict[str, Any]) -> list[str]:
+        self._tail = data
+        return []
+
     def _output(self, data: dict[str, Any]) -> list[str]:
         output = data["output"]
         if output["output_type"] == "stream":
@@ -51,7 +56,11 @@ class Transcript:
         return [*self.close(), *_plain(output.get("data", {})).splitlines()]
 
     def _end(self, _: dict[str, Any]) -> list[str]:
-        return self.close()
+        tail, self._tail = self._tail, None
+        if tail is None:
+            return self.close()
+        where = f", all of it is in {tail['file']}" if tail.get("file") else ""
+        return [*self.close(), f"[{tail['dropped']:,} characters left out{where}]", *tail["tail"].splitlines()]
 
     def _metrics(self, data: dict[str, Any]) -> list[str]:
         step = "" if data["step"] is None else f"step {data['step']}  "
@@ -64,6 +73,19 @@ class Transcript:
         error = data.get("error") or {}
         why = f": {error.get('name', '')}: {error.get('message', '')}" if error else ""
         return [*self.close(), f"--- {data['status']}, exit code {data['exit_code']}{why}"]
+
+    _HANDLERS: Final[dict[str, Callable[[Transcript, dict[str, Any]], list[str]]]] = {
+        "line": _line,
+        "synced": _synced,
+        "start": _start,
+        "text": _text,
+        "tail": _tail_of_stream,
+        "output": _output,
+        "end": _end,
+        "metrics": _metrics,
+        "note": _note,
+        "done": _done,
+    }
 
 
 def _plain(data: dict[str, Any]) -> str:

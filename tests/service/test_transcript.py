@@ -41,3 +41,12 @@ def test_errors_and_results_are_shown() -> None:
     ]
     lines = Transcript().feed(log(RUN, CELL, START, *outputs, done))
     assert lines[1:] == ["42", "[image/png]", "Traceback", "E: no", "--- failed, exit code 1: E: no"]
+
+
+def test_the_end_of_a_long_stream_comes_once_at_the_cells_end() -> None:
+    tails = [
+        ("tail", {"cell": 0, "index": 0, "dropped": n, "tail": f"line {n}\nlast\n", "file": "long.txt"}) for n in (5, 9)
+    ]
+    end = ("end", {"cell": 0, "status": "completed", "seconds": 1.0, "execution_count": 1, "metadata": {}})
+    lines = Transcript().feed(log(RUN, CELL, START, stream("first\n"), *tails, end))
+    assert lines[1:] == ["first", "[9 characters left out, all of it is in long.txt]", "line 9", "last"]

@@ -26,7 +26,7 @@ from .controller import annotate, reconcile, set_suspended
 from .ending import folder_size, note_end
 from .environment import context
 from .records import Job
-from .runspec import pod_folder
+from .runspec import pod_folder, sweep_ports
 from .shim import ring
 from .store import Store, put_setting
 from .upkeep import tend_and_start
@@ -321,6 +321,8 @@ class LocalBackend(Backend):
         return await asyncio.to_thread(self._recover)
 
     def _recover(self) -> list[JobRef]:
+        with self.store.write() as connection:
+            sweep_ports(self.home, tables.select_jobs(connection, "state = 'active'"))
         started = tend_and_start(self.store)
         with self.store.read() as connection:
             jobs = [tables.find_job(connection, job) for job in started]

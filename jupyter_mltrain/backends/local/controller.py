@@ -17,7 +17,7 @@ from ...operator import reconcile as decide
 from ...operator import types
 from . import tables
 from .kubelet import Backoff
-from .records import Job, Pod, run_policy
+from .records import KEPT_RUNS, Job, Pod, run_policy
 
 # A decision leads to new pods, these to a new decision: a few looks. More means that the rules never come to rest.
 _LOOKS = 50
@@ -119,6 +119,7 @@ def _create_pod(connection: sqlite3.Connection, job: Job, action: types.CreatePo
         due=now if previous is None else now + backoff.before_recreation(previous),
     )
     tables.insert_pod(connection, pod)
+    tables.forget_pods(connection, pod, KEPT_RUNS)
     return pod
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Final
 
 from . import leases, tables
-from .records import Job
-from .runspec import release_ports
+from .records import KEPT_RUNS, Job, Pod
+from .runspec import pod_folder, release_ports
 from .store import Store, storage_errors
+
+_RUN: Final = re.compile(r"\d+-\d+")
 
 
 def finish(connection: sqlite3.Connection, home: Path, job: Job, now: float, requeue_after: float | None) -> None:
@@ -37,6 +41,18 @@ def purge(store: Store, job: Job) -> None:
     remove_folder(store.job_folder(job.id))
     with store.write() as connection:
         tables.forget_job(connection, job.id)
+
+
+def discard_old_runs(job_folder: Path, pod: Pod) -> None:
+    """Remove the folders of a replica's runs but for the latest, and the emptied volumes of pods that are gone."""
+    folder = pod_folder(job_folder, pod.name)
+    with storage_errors(folder):
+        names = [path.name for path in folder.iterdir()] if folder.exists() else []
+    runs = sorted(tuple(map(int, name.split("-"))) for name in names if _RUN.fullmatch(name))
+    old = [f"{generation}-{run}" for generation, run in runs[: -KEPT_RUNS + 1]]
+    old += [name for name in names if name.startswith("volumes-") and name != f"volumes-{pod.generation}"]
+    for name in old:
+        remove_folder(folder / name)
 
 
 def folder_size(folder: Path) -> int:

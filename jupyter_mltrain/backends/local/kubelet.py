@@ -78,6 +78,20 @@ def observe(pod: Pod, run: ReplicaRun, now: float, backoff: Backoff) -> bool:
     return True
 
 
+def events(pod: Pod) -> list[tuple[str, str, str]]:
+    """Return type, reason and message of what the kubelet would tell of a pod that :func:`observe` has just changed."""
+    if pod.phase == "Running" and pod.stage == "launched":
+        return [("Normal", "Started", "Started container")]
+    found = []
+    if pod.reason == "OOMKilled":
+        found.append(("Warning", "OOMKilled", f"Out of memory: {pod.message}"))
+    if pod.reason == "StartError":
+        found.append(("Warning", "Failed", f"Error: {pod.message}"))
+    if pod.stage == "waiting" and pod.failures > 1:
+        found.append(("Warning", "BackOff", "Back-off restarting failed container"))
+    return found
+
+
 def _vanish(pod: Pod) -> bool:
     pod.stage, pod.gone = "ended", True
     return True

@@ -20,6 +20,9 @@ _PACKAGE_ROOT: Final = str(Path(__file__).parents[3])
 
 _DEFAULT_SIGNALS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE)
 
+_KEPT: Final = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
+"""All that a supervisor needs of the environment: the job's own surroundings are kept in the database."""
+
 _children: set[int] = set()
 """Supervisors that this process has started."""
 
@@ -54,7 +57,7 @@ def start_supervisor(home: Path, job: str, lock: int) -> None:
         pid = os.posix_spawn(
             sys.executable,
             [sys.executable, "-I", "-S", "-c", _program(), str(home), job, str(lock)],
-            {"LC_ALL": "C.UTF-8"},
+            {name: os.environ[name] for name in _KEPT if name in os.environ},
             file_actions=[*nowhere, (os.POSIX_SPAWN_DUP2, lock, lock)],
             setsid=True,
             setsigmask=(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from ...model.job import Manifest
 from ...model.labels import ANNOTATION_CANCELLED
@@ -65,6 +65,10 @@ def run_policy(manifest: Manifest) -> dict[str, Any]:
         return spec
     policy: dict[str, Any] = spec.setdefault("runPolicy", {})
     return policy
+
+
+KEPT_RUNS: Final = 10
+"""Of a replica that is started again and again, so many pods are remembered, and the logs of so many runs kept."""
 
 
 @dataclass(slots=True)

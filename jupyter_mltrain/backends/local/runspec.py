@@ -48,6 +48,15 @@ def release_ports(home: Path, job: Job) -> None:
     job.ports = {}
 
 
+def sweep_ports(home: Path, jobs: list[Job]) -> None:
+    """Give back the ports that none of these jobs has: a process was killed between reserving and recording them."""
+    known = {str(port) for job in jobs for own in job.ports.values() for port in own.values()}
+    folder = home / "ports"
+    for path in folder.iterdir() if folder.exists() else ():
+        if path.name not in known:
+            path.unlink(missing_ok=True)
+
+
 def _ports(job: Job) -> rendezvous.Ports:
     return {name: {int(port): here for port, here in own.items()} for name, own in job.ports.items()}
 

@@ -24,7 +24,7 @@ from . import kubelet, leases, replica, tables
 from .bell import Bell
 from .clock import Clock
 from .controller import Outcome, delete_job, reconcile
-from .ending import finish, purge
+from .ending import discard_old_runs, finish, purge
 from .liveness import start_supervisor
 from .records import Job, Pod
 from .replica import ExitRecord, ReplicaRun, RunState
@@ -120,6 +120,9 @@ class Supervisor:
         """Record what was seen and what follows from it; return the pods that have changed, and what the rules said."""
         backoff = kubelet.Backoff(**setting(connection, "backoff", {}))
         changed = [p for p in pods if p.run_uid in runs and kubelet.observe(p, runs[p.run_uid], now, backoff)]
+        for pod in changed:
+            for event in kubelet.events(pod):
+                tables.record_event(connection, job.id, now, *event, about=pod.name)
         changed += _begin_due(connection, pods, now)
         if job.deleted:
             delete_job(connection, job, pods)
@@ -153,6 +156,7 @@ class Supervisor:
     def _launch(self, job: Job, pod: Pod) -> bool:
         """Start a run; return whether that was possible."""
         try:
+            discard_old_runs(self.folder, pod)
             replica.launch(run_folder(self.folder, pod), run_spec(self.store.home, job, pod))
         except Conflict:
             pass  # a supervisor before this one got as far as that

@@ -163,6 +163,12 @@ def last_pod(connection: sqlite3.Connection, job: str, name: str) -> Pod | None:
     return None if row is None else Pod(**_values(row))
 
 
+def forget_pods(connection: sqlite3.Connection, pod: Pod, kept: int) -> None:
+    """Drop what is known of the pods of that name before the latest ones."""
+    oldest = pod.generation - kept
+    connection.execute("DELETE FROM pods WHERE job = ? AND name = ? AND generation <= ?", (pod.job, pod.name, oldest))
+
+
 # Services and events
 
 

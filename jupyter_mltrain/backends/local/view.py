@@ -71,7 +71,7 @@ def _message(connection: sqlite3.Connection, job: Job, pods: list[Pod]) -> str:
     """Say why a job waits or failed."""
     if job.state == "queued":
         return scheduler.why_it_waits(connection, job)
-    return job.message or _failure(job, pods)
+    return " ".join(filter(None, (_failure(job, pods), _odd_rest(job, pods))))
 
 
 def _failure(job: Job, pods: list[Pod]) -> str:
@@ -81,6 +81,17 @@ def _failure(job: Job, pods: list[Pod]) -> str:
     said = [str(failed[0].get("message", ""))]
     said += [_how_it_ended(pod) for pod in pods if pod.phase == "Failed" and not pod.deleting][:1]
     return " ".join(said)
+
+
+def _odd_rest(job: Job, pods: list[Pod]) -> str:
+    """Say what nobody would expect of a job that has ended, or of one that has not."""
+    left = sum(pod.alive and not pod.deleting for pod in pods)
+    if job.finished and job.state == "active" and left:
+        count = "1 replica goes on" if left == 1 else f"{left} replicas go on"
+        return f"{count} running under cleanPodPolicy None and keeps its slot: delete the job to stop that."
+    if job.state == "idle" and not (job.finished or job.suspended):
+        return "Nothing of it runs any more, yet by the operator's rules it has neither succeeded nor failed."
+    return ""
 
 
 def _how_it_ended(pod: Pod) -> str:

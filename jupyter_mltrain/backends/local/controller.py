@@ -40,12 +40,13 @@ def reconcile(
     for _ in range(_LOOKS):
         decision = _decide(connection, job, pods, now)
         outcome.requeue_after = decision.requeue_after
+        # Events first: where pods are refused at creation, they are all that tells of it.
+        for event in decision.events:
+            tables.record_event(connection, job.id, now, event.type, event.reason, event.message, job.name)
         if decision.status == job.status and not decision.actions:
             break
         outcome.changed = True
         job.status = decision.status
-        for event in decision.events:
-            tables.record_event(connection, job.id, now, event.type, event.reason, event.message, job.name)
         for action in decision.actions:
             _carry_out(connection, job, pods, action, now, backoff)
         if job.deleted:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...model.job import JobRef, JobStatus, ReplicaState, timestamp
+from ...model.job import JobRef, JobStatus, ReplicaState, container_environment, timestamp
+from ...model.labels import ENV_OUTPUT_URI
+from ...operator import published
 from . import scheduler, tables
 from .records import Job, Pod
 
@@ -35,13 +37,19 @@ def _status(connection: sqlite3.Connection, home: Path, job: Job, pods: list[Pod
     return JobStatus(
         ref=job_ref(job),
         manifest=job.manifest,
-        status=job.status,
+        status=published(job.status),
         replicas=tuple(_replica(pod) for pod in pods),
         created_at=_time(job.created),
         queue_position=tables.queue_position(connection, job),
         message=_message(connection, job, pods),
-        outputs=(home / "jobs" / job.id / "outputs").as_uri(),
+        outputs=_outputs(home, job),
     )
+
+
+def _outputs(home: Path, job: Job) -> str:
+    """Return where the executed notebook and the model go: as the manifest says, else into the data folder."""
+    named = [v.get("value") for v in container_environment(job.manifest) if v.get("name") == ENV_OUTPUT_URI]
+    return next((value for value in named if value), (home / "jobs" / job.id / "outputs").as_uri())
 
 
 def _time(seconds: float | None) -> str:

@@ -9,7 +9,7 @@ from ..errors import InvalidInput
 from ..model.job import Manifest
 from ..model.spec import Framework, TrainingSpec, longest_pod_name
 from . import job, pytorchjob, tfjob
-from .again import manifest_again, parameters_of, pod_templates
+from .again import manifest_again, parameters_of
 from .documents import read_manifests, to_yaml
 from .names import job_name, notebook_stem
 from .run import Run
@@ -20,7 +20,6 @@ __all__ = [
     "job_name",
     "manifest_again",
     "parameters_of",
-    "pod_templates",
     "read_manifests",
     "to_yaml",
 ]

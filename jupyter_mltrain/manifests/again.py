@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ..model import labels
-from ..model.job import Manifest
+from ..model.job import Manifest, container_environment, pod_templates
 from .environment import parameters_json
 from .names import job_name
 
@@ -25,7 +25,6 @@ _SERVER_METADATA: Final = (
     "finalizers",
     "selfLink",
 )
-_REPLICA_SPECS: Final = {"TFJob": "tfReplicaSpecs", "PyTorchJob": "pytorchReplicaSpecs"}
 
 
 def manifest_again(
@@ -63,30 +62,15 @@ def manifest_again(
 
 def parameters_of(manifest: Manifest) -> dict[str, Any]:
     """Return the parameter values that a notebook job's manifest carries; empty for any other job."""
-    for variable in _environment(manifest):
+    for variable in container_environment(manifest):
         if variable.get("name") == labels.ENV_PARAMETERS:
             values = json.loads(variable.get("value") or "{}")
             return values if isinstance(values, dict) else {}
     return {}
 
 
-def pod_templates(manifest: Manifest) -> list[dict[str, Any]]:
-    """Return the pod templates of all roles, for any supported kind."""
-    spec = manifest.get("spec") or {}
-    if manifest.get("kind") in _REPLICA_SPECS:
-        replicas = (spec.get(_REPLICA_SPECS[manifest["kind"]]) or {}).values()
-        return [replica["template"] for replica in replicas if replica.get("template")]
-    return [spec["template"]] if spec.get("template") else []
-
-
-def _environment(manifest: Manifest) -> Iterator[dict[str, Any]]:
-    for template in pod_templates(manifest):
-        for container in (template.get("spec") or {}).get("containers") or []:
-            yield from container.get("env") or []
-
-
 def _set_env(manifest: Manifest, name: str, value: str) -> None:
-    for variable in _environment(manifest):
+    for variable in container_environment(manifest):
         if variable.get("name") == name:
             variable["value"] = value
 

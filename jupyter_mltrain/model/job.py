@@ -53,6 +53,28 @@ def parse_timestamp(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
+_REPLICA_SPECS = {"TFJob": "tfReplicaSpecs", "PyTorchJob": "pytorchReplicaSpecs"}
+
+
+def pod_templates(manifest: Manifest) -> list[dict[str, Any]]:
+    """Return the pod templates of all roles, for any supported kind."""
+    spec = manifest.get("spec") or {}
+    if manifest.get("kind") in _REPLICA_SPECS:
+        replicas = (spec.get(_REPLICA_SPECS[manifest["kind"]]) or {}).values()
+        return [replica["template"] for replica in replicas if replica.get("template")]
+    return [spec["template"]] if spec.get("template") else []
+
+
+def container_environment(manifest: Manifest) -> list[dict[str, Any]]:
+    """Return the ``env`` entries of all containers of all roles; they are the manifest's own, not copies."""
+    containers = [
+        container
+        for template in pod_templates(manifest)
+        for container in (template.get("spec") or {}).get("containers") or []
+    ]
+    return [variable for container in containers for variable in container.get("env") or []]
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One condition of a job, as the operator writes it."""

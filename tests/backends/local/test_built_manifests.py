@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from jupyter_mltrain import manifests
+from jupyter_mltrain.model.job import pod_templates
 from jupyter_mltrain.model.spec import parse_spec
 
 
@@ -28,7 +29,7 @@ def surroundings_of(machine: Any, spec: dict[str, Any], parameters: dict[str, An
         version="0.1.0",
     )
     show = "import json, os; json.dump(dict(os.environ), open(os.environ['SHOWN'], 'w'))"
-    for template in manifests.pod_templates(manifest):
+    for template in pod_templates(manifest):
         template["spec"]["containers"][0]["command"] = ["python", "-c", show]
     machine.ended(machine.submit(manifest))
     found: dict[str, str] = json.loads(Path(spec["env"]["SHOWN"]).read_text(encoding="utf-8"))

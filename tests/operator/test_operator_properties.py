@@ -47,8 +47,11 @@ def manifests(draw: st.DrawFn) -> dict[str, Any]:
     if kind == "TFJob":
         spec["successPolicy"] = draw(st.sampled_from(["", "AllWorkers"]))
         spec["enableDynamicWorker"] = draw(st.booleans())
-    elif "Worker" in spec[field_name] and draw(st.booleans()):
-        spec["elasticPolicy"] = {}
+    else:
+        if "Master" in spec[field_name]:
+            spec[field_name]["Master"]["replicas"] = 1  # the webhook lets no other number pass
+        if "Worker" in spec[field_name] and draw(st.booleans()):
+            spec["elasticPolicy"] = {}
     return {"kind": kind, "metadata": {"name": "job"}, "spec": spec}
 
 

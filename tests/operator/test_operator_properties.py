@@ -77,6 +77,11 @@ class Cluster:
     def finished(self) -> bool:
         return self.is_true("Succeeded", "Failed")
 
+    def outline(self) -> Any:
+        """What there is, without times: a master that runs and a worker that fails take turns at every look."""
+        conditions = [{k: v for k, v in c.items() if "Time" not in k} for c in self.status.get("conditions", [])]
+        return conditions, self.status.get("replicaStatuses"), self.pods, self.services
+
     def settle(self) -> None:
         for _ in range(SETTLES_IN):
             if not self.exists or not self.sync():
@@ -222,7 +227,9 @@ def test_nothing_is_due_before_requeue_after_and_something_is_then(
     assume(due)
     assert due is not None
     cluster.now += timedelta(seconds=due - 0.001)
-    assert not cluster.sync()
+    seen = cluster.outline()
+    cluster.sync()
+    assert cluster.outline() == seen
     cluster.now += timedelta(seconds=0.002)
     assert cluster.sync()
     assert cluster.finished

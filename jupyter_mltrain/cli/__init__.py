@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import click
 
-from ..errors import MltrainError
+from ..errors import InvalidInput, MltrainError
 from .output import print_error
 
 # name -> (module, one line for the list of commands), in the order in which a user meets them
@@ -44,6 +44,16 @@ class LazyGroup(click.Group):
         """Return the names in the order of ``COMMANDS``."""
         return list(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the arguments begin with; a misspelt one is told the nearest."""
+        from difflib import get_close_matches
+
+        if args and args[0] not in COMMANDS and (near := get_close_matches(args[0], COMMANDS, 1)):
+            ctx.fail(f"There is no command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command's module and return the command."""
         if cmd_name not in COMMANDS:
@@ -73,7 +83,7 @@ def app() -> None:
     """Notebooks as training jobs: TFJob or PyTorchJob, on this machine or on a Kubernetes cluster.
 
     Exit codes: 0 done and succeeded, 1 the job failed, 2 the input was wrong, 3 it could not be done, 4 the job was
-    cancelled, 130 interrupted (a job that was being followed goes on), 70 a fault in mltrain itself.
+    cancelled, 5 its end was not seen (it was deleted), 130 interrupted (a job that was being followed goes on), 70 a fault in mltrain itself.
     """
 
 
@@ -86,8 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.exceptions.Abort:
         code = 130
     except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        code = _wrong_usage(error, as_json=as_json)
     except MltrainError as error:
         print_error(error, as_json=as_json)
         code = 2 if error.http_status == 400 else 3
@@ -100,6 +109,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:  # noqa: BLE001  (nobody foresaw it; a user still gets a sentence, not a traceback)
         code = _unforeseen(error, as_json=as_json)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _wrong_usage(error: click.ClickException, *, as_json: bool) -> int:
+    if as_json:
+        print_error(InvalidInput(error.format_message(), hint="--help shows the options.", code="usage"), as_json=True)
+    else:
+        error.show()
+    return error.exit_code
 
 
 def _unforeseen(error: Exception, *, as_json: bool) -> int:

@@ -18,18 +18,25 @@ _DONE = {"cancel": "cancelled", "suspend": "suspended", "resume": "resumed", "de
 
 
 def _apply(verb: str, names: tuple[str, ...], backend: str, as_json: bool) -> None:
-    async def work(service: Service) -> list[JobRef]:
+    async def work(service: Service) -> list[tuple[JobRef, str]]:
         refs = [await service.find(name) for name in names]
-        for ref in refs:
-            await getattr(service, verb)(ref)
-        return refs
+        return [(ref, await _change(service, verb, ref)) for ref in dict.fromkeys(refs)]
 
-    refs = with_service(backend, work)
+    changed = with_service(backend, work)
     if as_json:
-        print_json([{"id": ref.id, "name": ref.name, "done": _DONE[verb]} for ref in refs])
+        print_json([{"id": ref.id, "name": ref.name, "done": done} for ref, done in changed])
         return
-    for ref in refs:
-        click.echo(f"{ref.kind} {ref.name} ({ref.id}) {_DONE[verb]}")
+    for ref, done in changed:
+        click.echo(f"{ref.kind} {ref.name} ({ref.id}) {done}")
+
+
+async def _change(service: Service, verb: str, ref: JobRef) -> str:
+    """Change a job and return what became of it, in a word or two: a job that has ended stays as it is."""
+    before = (await service.status(ref)).phase
+    await getattr(service, verb)(ref)
+    if before.finished and verb != "delete":
+        return f"had ended: {before.value}"
+    return _DONE[verb]
 
 
 @click.command("cancel")

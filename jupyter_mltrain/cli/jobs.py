@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..model.job import JobStatus, parse_timestamp
+from ..model.job import JobStatus, Phase, parse_timestamp
 from .context import backend_option, job_argument, with_service
 from .output import age, columns, json_option, print_json
 
 if TYPE_CHECKING:
     from ..service import Service
+
+_STATES = click.Choice([phase.value for phase in Phase], case_sensitive=False)
 
 
 def row(job: JobStatus, now: datetime) -> list[str]:
@@ -40,15 +42,14 @@ def role_counts(job: JobStatus) -> dict[str, dict[str, int]]:
 
 @click.command("list")
 @click.option("--all-namespaces/--namespace", "_all", default=True, hidden=True)
-@click.option("--state", "states", multiple=True, help="Only jobs in this state, e.g. Running. Repeatable.")
+@click.option("--state", "states", multiple=True, type=_STATES, help="Only jobs in this state. Repeatable.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most this many.")
 @json_option
 @backend_option
 def list_command(_all: bool, states: tuple[str, ...], limit: int, as_json: bool, backend: str) -> None:
     """List jobs, newest first."""
-    wanted = {state.lower() for state in states}
     jobs = with_service(backend, lambda service: service.jobs())
-    jobs = [job for job in jobs if not wanted or job.phase.value.lower() in wanted]
+    jobs = [job for job in jobs if not states or job.phase.value in states]
     if as_json:
         print_json([job.to_dict() for job in jobs[:limit]])
         return
@@ -68,24 +69,26 @@ def list_command(_all: bool, states: tuple[str, ...], limit: int, as_json: bool,
 def show_command(job: str, as_json: bool, backend: str) -> None:
     """Show one job: conditions, replicas, outputs."""
 
-    async def read(service: Service) -> JobStatus:
-        return await service.status(await service.find(job))
+    async def read(service: Service) -> tuple[JobStatus, str]:
+        found = await service.status(await service.find(job))
+        return found, await service.failure(found.ref) if found.phase is Phase.FAILED else ""
 
-    found = with_service(backend, read)
+    found, error = with_service(backend, read)
     if as_json:
-        print_json(found.to_dict())
+        print_json({**found.to_dict(), "error": error})
     else:
-        click.echo(describe(found))
+        click.echo(describe(found, error))
 
 
-def describe(job: JobStatus) -> str:
-    """Return everything about a job as text."""
+def describe(job: JobStatus, error: str = "") -> str:
+    """Return everything about a job as text, with what ended its notebook."""
     facts = [
         f"{job.ref.kind} {job.ref.namespace}/{job.ref.name}",
         f"  id       {job.ref.id}",
         f"  state    {job.phase.value}" + (f", number {job.queue_position} in the queue" if job.queue_position else ""),
         f"  created  {job.created_at}",
     ]
+    facts += [f"  error    {error}"] * bool(error)
     facts += [f"  why      {job.message}"] * bool(job.message)
     facts += [f"  outputs  {job.outputs}"] * bool(job.outputs)
     conditions = [[c.type, c.status, c.last_transition_time, c.reason, c.message] for c in job.conditions]

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..errors import InvalidInput
+from .files import load_mapping
 
 _POLICIES = click.Choice(["Always", "OnFailure", "Never", "ExitCode"])
 
@@ -69,7 +70,7 @@ def spec_from_options(options: dict[str, Any]) -> dict[str, Any]:
 
     ``framework`` is left out when it is to be found out from the imports.
     """
-    spec: dict[str, Any] = _load_mapping(options["spec_file"]) if options["spec_file"] else {}
+    spec: dict[str, Any] = load_mapping(options["spec_file"]) if options["spec_file"] else {}
     if options["framework"] != "auto":
         spec["framework"] = options["framework"]
     for field, option in (("name", "name"), ("namespace", "namespace"), ("image", "image"), ("strategy", "strategy")):
@@ -112,7 +113,7 @@ def role_options(options: dict[str, Any]) -> dict[str, Any]:
 
 def parameter_values(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return typed values from the file, and texts from the command line, which win."""
-    typed = _load_mapping(options["parameters_file"]) if options["parameters_file"] else {}
+    typed = load_mapping(options["parameters_file"]) if options["parameters_file"] else {}
     return typed, dict(options["parameters"])
 
 
@@ -134,7 +135,7 @@ def _merge(spec: dict[str, Any], field: str, values: dict[str, Any]) -> None:
 def _pair(text: str, option: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name:
-        raise InvalidInput(f"{option} {text!r} is not NAME=VALUE")
+        raise InvalidInput(f"{option} {text!r} is not NAME=VALUE", hint="Put the whole of it in quotes.")
     return name, value
 
 
@@ -152,7 +153,10 @@ def _absolute(text: str) -> str:
 def _volume(text: str) -> dict[str, Any]:
     source, _, path = text.rpartition(":")
     if not source or not path.startswith("/"):
-        raise InvalidInput(f"--volume {text!r} is neither CLAIM:/PATH nor host:/DIR:/PATH")
+        raise InvalidInput(
+            f"--volume {text!r} is neither CLAIM:/PATH nor host:/DIR:/PATH",
+            hint="/PATH, where the replicas see it, is absolute: --volume data:/data",
+        )
     if source.startswith("host:"):
         host = str(Path(source.removeprefix("host:")).resolve())
         return {"name": _volume_name(path), "host_path": host, "mount_path": path}
@@ -161,17 +165,3 @@ def _volume(text: str) -> dict[str, Any]:
 
 def _volume_name(path: str) -> str:
     return "v-" + (re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-")[:50] or "root")
-
-
-def _load_mapping(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} is not YAML or JSON: {error}") from None
-    if loaded is None:
-        return {}
-    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
-        raise InvalidInput(f"{path} does not hold a mapping of names to values")
-    return loaded

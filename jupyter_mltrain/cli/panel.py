@@ -93,7 +93,9 @@ def jobs_table(jobs: Sequence[JobStatus]) -> RenderableType:
     """Draw all jobs as one table."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("id", "name", "kind", "state", "replicas", "time"):
-        table.add_column(title, no_wrap=True)
+        # Where there is little room, rich takes it from the columns that may wrap; what names a job stays whole.
+        table.add_column(title, no_wrap=title not in ("name", "replicas"))
     for job in jobs:
-        table.add_row(job.ref.id, job.ref.name, job.ref.kind, state_text(job), counts(job), elapsed(job))
+        name, replicas = (Text(text, no_wrap=True, overflow="ellipsis") for text in (job.ref.name, counts(job)))
+        table.add_row(job.ref.id, name, job.ref.kind, state_text(job), replicas, elapsed(job))
     return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from ..model.job import JobRef, JobStatus
 from .context import backend_option, with_service
 from .options import parameter_values, role_options, spec_from_options, training_options
 from .output import json_option, print_findings, print_json
+from .watch import exit_code, follow_job
 
 if TYPE_CHECKING:
     from ..service import Plan, Request, Service
@@ -66,25 +68,34 @@ def submit_command(
             for note in plan.notes:
                 click.echo(note, err=True)
         ref = await service.submit(plan, force=force)
-        return await _after(service, ref, wait=wait, follow=follow, as_json=as_json)
+        if as_json:
+            return await _print_jobs(service, [ref], wait=wait or follow)
+        _say_submitted([ref], follow_hint=not (wait or follow))
+        return await _stay(service, ref, follow=follow) if wait or follow else 0
 
     return with_service(backend, work)
 
 
 @click.command("apply")
-@click.option("-f", "--filename", required=True, metavar="FILE", help="YAML or JSON; - reads standard input.")
+@click.option(
+    "-f", "--filename", "filenames", required=True, multiple=True, metavar="FILE", help="YAML or JSON; - for stdin."
+)
 @_wait
 @_follow
 @json_option
 @backend_option
-def apply_command(filename: str, wait: bool, follow: bool, as_json: bool, backend: str) -> int:
-    """Run TFJobs, PyTorchJobs or Jobs from a file, as `kubectl create` would."""
+def apply_command(filenames: tuple[str, ...], wait: bool, follow: bool, as_json: bool, backend: str) -> int:
+    """Run TFJobs, PyTorchJobs or Jobs from files, as `kubectl create` would: all of them, or none.
+
+    With --json one job is one object, several jobs are a list.
+    """
 
     async def work(service: Service) -> int:
-        text = sys.stdin.read() if filename == "-" else None
-        refs = await service.apply(text if text is not None else Path(filename))
-        codes = [await _after(service, ref, wait=wait, follow=follow, as_json=as_json) for ref in refs]
-        return max(codes, default=0)
+        refs = await service.apply(*(sys.stdin.read() if name == "-" else Path(name) for name in filenames))
+        if as_json:
+            return await _print_jobs(service, refs, wait=wait or follow)
+        _say_submitted(refs, follow_hint=not (wait or follow))
+        return max([await _stay(service, ref, follow=follow) for ref in refs]) if wait or follow else 0
 
     return with_service(backend, work)
 
@@ -99,25 +110,26 @@ def _print_plan(plan: Plan, as_json: bool) -> None:
     click.echo(to_yaml(plan.manifest), nl=False)
 
 
-async def _after(service: Service, ref: JobRef, *, wait: bool, follow: bool, as_json: bool) -> int:
-    """Say that the job was submitted and, if asked, stay until it ends; return the exit code."""
-    from .watch import exit_code, follow_job
+async def _print_jobs(service: Service, refs: Sequence[JobRef], *, wait: bool) -> int:
+    """Print one job as an object, several as a list, and return the exit code."""
+    jobs = [await (service.wait(ref) if wait else service.status(ref)) for ref in refs]
+    found = [job.to_dict() for job in jobs]
+    print_json(found[0] if len(found) == 1 else found)
+    return max(map(exit_code, jobs)) if wait else 0
 
-    if as_json:
-        job = await (service.wait(ref) if wait or follow else service.status(ref))
-        print_json(job.to_dict())
-        return exit_code(job) if wait or follow else 0
-    click.echo(f"{ref.kind} {ref.name} ({ref.id}) submitted")
-    if follow:
-        return await follow_job(service, ref)
-    if wait:
-        return _say_end(await service.wait(ref))
-    click.echo(f"Follow it: mltrain watch {ref.id}", err=True)
-    return 0
+
+def _say_submitted(refs: Sequence[JobRef], *, follow_hint: bool) -> None:
+    for ref in refs:
+        click.echo(f"{ref.kind} {ref.name} ({ref.id}) submitted")
+        if follow_hint:
+            click.echo(f"Follow it: mltrain watch {ref.id}", err=True)
+
+
+async def _stay(service: Service, ref: JobRef, *, follow: bool) -> int:
+    """Stay until the job ends and return its exit code."""
+    return await follow_job(service, ref) if follow else _say_end(await service.wait(ref))
 
 
 def _say_end(job: JobStatus) -> int:
-    from .watch import exit_code
-
     click.echo(f"{job.ref.kind} {job.ref.name} {job.phase.value}" + f": {job.message}" * bool(job.message))
     return exit_code(job)

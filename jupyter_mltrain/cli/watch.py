@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import NotFound
 from ..model.job import JobStatus, Phase
 from .context import backend_option, with_service
 from .jobs import counts
@@ -19,7 +20,7 @@ _EXIT_CODES = {Phase.SUCCEEDED: 0, Phase.FAILED: 1, Phase.CANCELLED: 4}
 
 
 def exit_code(job: JobStatus) -> int:
-    """Return the exit code that tells a job's end; 5 if it has not ended (suspended, deleted)."""
+    """Return the exit code that tells a job's end; 5 if its end was not seen (it was deleted)."""
     return _EXIT_CODES.get(job.phase, 5)
 
 
@@ -43,29 +44,34 @@ def watch_command(job: str | None, as_json: bool, backend: str) -> int:
 
 
 async def follow_job(service: Service, ref: object) -> int:
-    """Follow one job until it ends or is suspended by hand; return its exit code."""
+    """Follow one job until it ends or is deleted; return its exit code."""
     from ..model.job import JobRef
 
     assert isinstance(ref, JobRef)
     view: _Plain | _Live = _Live() if sys.stdout.isatty() else _Plain()
-    last: JobStatus | None = None
+    last: Update | None = None
     with view:
-        async for update in service.follow(ref):
-            last = update.job
-            view.show(update)
+        async for last in service.follow(ref):
+            view.show(last)
     if last is None:
         return 5
     await _print_end(service, last)
-    return exit_code(last)
+    return exit_code(last.job)
 
 
-async def _print_end(service: Service, job: JobStatus) -> None:
+async def _print_end(service: Service, update: Update) -> None:
+    job = update.job
     click.echo("")
+    if update.error:
+        click.echo(f"error      {update.error}")
     if job.message and job.phase is not Phase.SUCCEEDED:
         click.echo(f"why        {job.message}")
     click.echo(f"replicas   {counts(job)}")
-    for artifact in await service.outputs(job.ref):
-        click.echo(f"{artifact.word:<10} {artifact.path}")
+    try:
+        for artifact in await service.outputs(job.ref):
+            click.echo(f"{artifact.word:<10} {artifact.path}")
+    except NotFound:
+        click.echo("deleted    The job was deleted, with its log and outputs in the data folder.")
 
 
 class _Plain:
@@ -85,8 +91,8 @@ class _Plain:
 
     def show(self, update: Update) -> None:
         self._show_job(update.job)
-        if update.progress is not None and update.progress.running not in (None, self._cell):
-            self._cell = update.progress.running
+        if update.progress is not None and update.progress.running is not None and update.progress.number != self._cell:
+            self._cell = update.progress.number
             click.echo(f"cell       {update.progress.number}/{update.progress.total}  {update.progress.title}")
         for metric in update.metrics:
             click.echo(f"metrics    {metric}")

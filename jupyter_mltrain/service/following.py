@@ -9,7 +9,7 @@ from typing import Any
 from ..backends.base import Backend
 from ..errors import NotFound
 from ..model.job import JobRef, JobStatus, Phase, ReplicaState
-from ..runner.records import Rebuilder
+from ..runner.records import Rebuilder, unpack_metric
 from .request import Metric, RunProgress, Update
 from .transcript import Transcript
 
@@ -60,7 +60,7 @@ class _Follower:
 
     def _update(self, job: JobStatus) -> Update:
         metrics, self._metrics = tuple(self._metrics), []
-        return Update(job, run_progress(self._rebuilder), metrics)
+        return Update(job, run_progress(self._rebuilder), metrics, run_error(self._rebuilder))
 
     def _raise_if_failed(self) -> None:
         for task in self._tasks:
@@ -97,8 +97,8 @@ class _Follower:
                     self._rebuilder.lost()
                 for record in self._rebuilder.feed(chunk.text):
                     if record.type == "metrics":
-                        values = self._rebuilder.metrics[-1]
-                        self._metrics.append(Metric(values["values"], values["step"]))
+                        values = {name: unpack_metric(value) for name, value in record.data["values"].items()}
+                        self._metrics.append(Metric(values, record.data["step"]))
                 self._cursor = chunk.cursor
                 self._news.set()
         finally:
@@ -128,6 +128,16 @@ def run_progress(rebuilder: Rebuilder) -> RunProgress | None:
     return RunProgress(progress.n - (running is not None), progress.of, running, title)
 
 
+def run_error(rebuilder: Rebuilder) -> str:
+    """Return what ended the notebook, as ``cell 2: ZeroDivisionError: division by zero``, or ``""``."""
+    progress = rebuilder.progress
+    if progress.error is None:
+        return ""
+    words = [f"cell {progress.n}"] if progress.error.get("cell") is not None else []
+    words += [str(progress.error.get(part) or "") for part in ("name", "message")]
+    return ": ".join(word for word in words if word)
+
+
 def _first_line(notebook: dict[str, Any], cell: int) -> str:
     """Return the first line of a cell that says something."""
     source = notebook["cells"][cell]["source"] if cell < len(notebook["cells"]) else ""
@@ -141,6 +151,14 @@ async def notebook(backend: Backend, ref: JobRef) -> dict[str, Any]:
     if not document.get("cells"):
         raise NotFound(f"Job {ref.name} has no executed notebook yet, or does not run one")
     return document
+
+
+async def failure(backend: Backend, ref: JobRef) -> str:
+    """Return what ended the leader's notebook, in words; ``""`` where nothing is known of it."""
+    try:
+        return run_error(await _rebuild(backend, ref))
+    except NotFound:
+        return ""  # no replica yet, or it was cleaned up with its log
 
 
 async def metrics(backend: Backend, ref: JobRef) -> list[Metric]:
@@ -196,7 +214,7 @@ async def _lines(
 
 
 def _render(text: str, transcript: Transcript | None) -> list[str]:
-    return text.splitlines() if transcript is None else transcript.feed(text)
+    return text.removesuffix("\n").split("\n") if transcript is None else transcript.feed(text)
 
 
 async def _with_replicas(backend: Backend, ref: JobRef) -> JobStatus:
@@ -216,8 +234,10 @@ def _replica(job: JobStatus, name: str | None) -> ReplicaState:
             hint = "It is queued." if job.phase is Phase.QUEUED else "`mltrain events` tells what happened."
             raise NotFound(f"Job {job.ref.name} has no replica yet", hint=hint)
         return job.leader
-    for replica in job.replicas:
-        if name.lower() in (replica.name, f"{replica.role.lower()}-{replica.index}"):
+    for position, replica in enumerate(job.replicas):
+        # The pods of a batch/v1 Job have no role, and an index only where it is an indexed one.
+        role = replica.role.lower() or "worker"
+        if name.lower() in (replica.name, f"{role}-{replica.index if replica.index >= 0 else position}"):
             return replica
     names = ", ".join(replica.name for replica in job.replicas) or "none yet"
     raise NotFound(f"Job {job.ref.name} has no replica {name!r}", hint=f"Its replicas: {names}.")

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import InvalidInput
 from ..model.spec import Framework, TrainingSpec, parse_spec
 from ..notebook.provenance import Provenance
+from .places import check_places
 from .request import Plan, Request
 
 _TRAINING_ROLES = ("Chief", "Master", "Worker")
@@ -61,7 +62,8 @@ def _counts(framework: Framework, wanted: Mapping[str, Any], given: Mapping[str,
     foreign = asked - allowed.get(framework, set())
     if foreign:
         words = ", ".join(f"--{word}" for word in sorted(foreign))
-        raise InvalidInput(f"{words}: a {framework.value} job has no such role", hint="Choose another --framework.")
+        what = "a job without framework" if framework is Framework.NONE else f"a {framework.value} job"
+        raise InvalidInput(f"{words}: {what} has no such role", hint="Choose another --framework.")
     counts: dict[str, int | None] = dict.fromkeys(given)
     counts |= {role: 1 for word, role in (("chief", "Chief"), ("evaluator", "Evaluator")) if wanted.get(word)}
     counts |= {"PS": wanted["ps"]} if wanted.get("ps") else {}
@@ -106,6 +108,7 @@ def make_plan(request: Request, *, job_id: str | None = None, local: bool, base:
     from ..manifests import checks
     from ..model.findings import Finding, Severity
 
+    _require_text(request.notebook)
     job_id = job_id or new_job_id()
     frozen = notebook.freeze(request.notebook, root=request.root, include=request.include, python=request.python)
     program = frozen.program
@@ -130,11 +133,22 @@ def make_plan(request: Request, *, job_id: str | None = None, local: bool, base:
     findings: list[Finding] = [
         *frozen.findings,
         *checks.check(spec, sources=sources, imports=frozen.imports, parameters=values),
+        *(check_places(spec) if local else ()),
     ]
     findings.sort(key=lambda finding: list(Severity).index(finding.severity))
     return Plan(
         job_id, program, frozen.blobs, frozen.provenance.to_dict(), values, manifest, tuple(findings), tuple(notes)
     )
+
+
+def _require_text(path: Path) -> None:
+    """Raise ``InvalidInput`` for a file name that is no text: it could stand in no manifest."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode(errors="replace").decode()
+        hint = "Rename the file, or set a UTF-8 locale: LC_ALL=C.UTF-8."
+        raise InvalidInput(f"The name of {shown!r} is not text in UTF-8", hint=hint) from None
 
 
 def complete_spec(request: Request, detected: Framework, notes: list[str]) -> TrainingSpec:

@@ -149,6 +149,7 @@ class Update:
     job: JobStatus
     progress: RunProgress | None = None
     metrics: tuple[Metric, ...] = ()  # new since the update before
+    error: str = ""  # what ended the leader's notebook, in words
 
     def to_dict(self) -> dict[str, Any]:
         """Return the update as a JSON object."""
@@ -156,6 +157,7 @@ class Update:
             "job": self.job.to_dict(),
             "progress": None if self.progress is None else asdict(self.progress),
             "metrics": [{"step": metric.step, **metric.values} for metric in self.metrics],
+            "error": self.error,
         }
 
 

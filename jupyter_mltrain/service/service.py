@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,15 +78,22 @@ class Service:
 
         program.save(plan.program, plan.blobs, self.backend.programs, provenance=plan.provenance)
 
-    async def apply(self, source: Path | str) -> list[JobRef]:
-        """Create the jobs of a YAML file (a path) or text; all are checked before the first is created."""
+    async def apply(self, *sources: Path | str) -> list[JobRef]:
+        """Create the jobs of YAML files (paths) or texts; all are checked before the first is created.
+
+        Raises
+        ------
+        MltrainError
+            Something is wrong with one of them, or two have one name; then nothing was created.
+        """
         from ..manifests import read_manifests
         from .planning import new_job_id
 
-        found = await asyncio.to_thread(read_manifests, source)
+        found = [item for source in sources for item in await asyncio.to_thread(read_manifests, source)]
         for manifest in found:
             self._refuse(manifest, await self.backend.preflight(manifest))
             self._require_program(manifest)
+        _refuse_twins(found)
         return [await self.backend.submit(manifest, job_id=new_job_id()) for manifest in found]
 
     @staticmethod
@@ -147,7 +154,7 @@ class Service:
         NotFound, Conflict
             No job, or more than one.
         """
-        refs = await self.backend.find(text)
+        refs = await self.backend.find(text) if text else []
         if not refs:
             raise NotFound(f"There is no job {text!r}", hint="`mltrain list` shows the jobs.")
         if len(refs) > 1:
@@ -208,6 +215,10 @@ class Service:
         """Return what the leader has reported so far, oldest first."""
         return await following.metrics(self.backend, ref)
 
+    async def failure(self, ref: JobRef) -> str:
+        """Return what ended the job's notebook: ``cell 2: ZeroDivisionError: division by zero``, or ``""``."""
+        return await following.failure(self.backend, ref)
+
     async def outputs(self, ref: JobRef) -> list[Output]:
         """Return what the job left behind: executed notebook, models, files."""
         return await asyncio.to_thread(copies.outputs, await self.backend.status(ref))
@@ -247,3 +258,16 @@ class Service:
                 raise InvalidInput(f"--disk-budget: {error}") from None
             pruned = [ref.id for ref in await self.backend.prune(budget)]
         return {"recovered": recovered, "pruned": pruned}
+
+
+def _refuse_twins(manifests: Sequence[Manifest]) -> None:
+    """Raise ``Conflict`` if two of the manifests name one job."""
+    seen = set()
+    for manifest in manifests:
+        metadata = manifest["metadata"]
+        named = (manifest["kind"], metadata.get("namespace") or "default", metadata.get("name"))
+        if named in seen and named[2]:
+            raise Conflict(
+                f"{named[0]} {named[2]!r} stands twice in what was to be applied", hint="Rename one of them."
+            )
+        seen.add(named)

@@ -80,7 +80,7 @@ class Cluster:
     def outline(self) -> Any:
         """What there is, without times: a master that runs and a worker that fails take turns at every look."""
         conditions = [{k: v for k, v in c.items() if "Time" not in k} for c in self.status.get("conditions", [])]
-        return conditions, self.status.get("replicaStatuses"), self.pods, self.services
+        return conditions, self.status.get("replicaStatuses"), dict(self.pods), set(self.services)
 
     def settle(self) -> None:
         for _ in range(SETTLES_IN):

@@ -83,7 +83,8 @@ def app() -> None:
     """Notebooks as training jobs: TFJob or PyTorchJob, on this machine or on a Kubernetes cluster.
 
     Exit codes: 0 done and succeeded, 1 the job failed, 2 the input was wrong, 3 it could not be done, 4 the job was
-    cancelled, 5 its end was not seen (it was deleted), 130 interrupted (a job that was being followed goes on), 70 a fault in mltrain itself.
+    cancelled, 5 its end was not seen (it was deleted), 130 interrupted (a job that was
+    being followed goes on), 70 a fault in mltrain itself.
     """
 
 

@@ -66,7 +66,7 @@ format: setup ## put the code into shape
 	@$(BIN)/ruff format .
 
 lab: setup ## start JupyterLab with the project, on the sample notebooks
-	@$(BIN)/jupyter lab --notebook-dir=notebooks
+	@$(BIN)/jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 lock: .tools/uv-$(UV_VERSION)/bin/uv ## resolve the dependencies anew
 	@.tools/uv-$(UV_VERSION)/bin/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \

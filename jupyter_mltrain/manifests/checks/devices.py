@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Final
 
@@ -25,7 +26,7 @@ def libraries_use_gpu(spec: TrainingSpec, evidence: Evidence) -> Iterator[Findin
         return
     for name, role in spec.roles.items():
         if role.resources.gpu is not None:
-            imported = ", ".join(sorted(evidence.modules))
+            imported = ", ".join(sorted(evidence.modules - sys.stdlib_module_names))
             yield Finding(
                 "gpu-unused",
                 Severity.WARNING,

@@ -233,8 +233,8 @@ def test_suspend_resume_cancel_and_delete_are_idempotent(site) -> None:
     site.until(ref, running())
     for _ in range(2):
         site.call(site.backend.cancel, ref)
-    job = site.until(ref, lambda job: job.phase is Phase.CANCELLED)
-    assert job.finished
+    job = site.until(ref, lambda job: job.finished)
+    assert job.phase is Phase.CANCELLED
     with pytest.raises(Conflict):
         site.call(site.backend.resume, ref)
     for _ in range(2):
@@ -242,6 +242,17 @@ def test_suspend_resume_cancel_and_delete_are_idempotent(site) -> None:
     with pytest.raises(NotFound):
         site.status(ref)
     assert site.call(site.backend.jobs) == []
+
+
+def test_a_job_resumed_at_once_runs_again(site) -> None:
+    ref = site.submit(tfjob("hasty", site.waiting))
+    site.until(ref, running())
+    for _ in range(3):
+        site.call(site.backend.suspend, ref)
+        site.call(site.backend.resume, ref)
+    site.until(ref, lambda job: job.phase is Phase.RUNNING and "Suspended" in {c.type for c in job.conditions})
+    site.cue("hasty-worker-0", 0)
+    assert site.until(ref, lambda job: job.finished).phase is Phase.SUCCEEDED
 
 
 def test_cancel_leaves_a_finished_job_as_it_is(site) -> None:

@@ -22,7 +22,7 @@ from ...model.job import Event, JobRef, JobStatus, Manifest, timestamp
 from ...model.labels import ANNOTATION_CANCELLED
 from ..base import Backend, Capabilities, Change, Cursor, Inventory, LogChunk
 from . import devices, leases, logs, preflight, scheduler, tables
-from .controller import annotate, reconcile, set_suspended
+from .controller import annotate, reconcile, suspend
 from .ending import folder_size, note_end
 from .environment import context
 from .records import Job
@@ -249,10 +249,10 @@ class LocalBackend(Backend):
     def _suspend(self, ref: JobRef, *, cancel: bool) -> None:
         with self.store.write() as connection:
             job = self._find(connection, ref)
-            if job.finished or (job.suspended and not cancel):
+            if job.finished or (job.suspended and not job.resume and not cancel):
                 return
             now = max(time.time(), job.clock)
-            set_suspended(job, True)
+            suspend(job)
             if cancel and not job.cancelled:
                 annotate(job, ANNOTATION_CANCELLED, timestamp(datetime.fromtimestamp(now, UTC)))
             if job.state == "queued":
@@ -274,9 +274,10 @@ class LocalBackend(Backend):
                 raise Conflict(f"Job {job.name} was cancelled, for good", hint="Submit it again.")
             if job.finished or not job.suspended:
                 return
-            set_suspended(job, False)
             if job.state == "idle":
-                scheduler.enqueue(connection, job)
+                scheduler.resume(connection, job)
+            else:  # by the operator's rules, a job that is resumed while its pods are going has failed
+                job.resume = True
             tables.save_job(connection, job)
         self._wake(job)
 

@@ -16,7 +16,7 @@ from typing import Any
 from ...operator import reconcile as decide
 from ...operator import types
 from . import tables
-from .kubelet import Backoff
+from .kubelet import Backoff, vanish
 from .records import KEPT_RUNS, Job, Pod, run_policy
 
 # A decision leads to new pods, these to a new decision: a few looks. More means that the rules never come to rest.
@@ -127,7 +127,8 @@ def _create_pod(connection: sqlite3.Connection, job: Job, action: types.CreatePo
 def delete_pod(connection: sqlite3.Connection, pod: Pod) -> None:
     """Ask a pod to go. One of which nothing runs is gone at once."""
     pod.deleting = True
-    pod.gone = pod.stage != "launched"
+    if pod.stage != "launched":
+        vanish(pod)
     tables.save_pod(connection, pod)
 
 
@@ -139,9 +140,10 @@ def delete_job(connection: sqlite3.Connection, job: Job, pods: list[Pod]) -> Non
             delete_pod(connection, pod)
 
 
-def set_suspended(job: Job, suspended: bool) -> None:
-    """Change the job's ``suspend`` as a patch of the object would."""
-    run_policy(job.manifest)["suspend"] = suspended
+def suspend(job: Job) -> None:
+    """Set the job's ``suspend`` as a patch of the object would."""
+    run_policy(job.manifest)["suspend"] = True
+    job.resume = False
 
 
 def annotate(job: Job, name: str, value: str) -> None:

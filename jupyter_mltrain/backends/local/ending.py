@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from . import leases, tables
+from . import leases, scheduler, tables
 from .records import KEPT_RUNS, Job, Pod
 from .runspec import pod_folder, release_ports
 from .store import Store, storage_errors
@@ -24,6 +24,8 @@ def finish(connection: sqlite3.Connection, home: Path, job: Job, now: float, req
     leases.release(connection, job)
     job.state, job.message, job.clock = "idle", "", now
     note_end(job, now, requeue_after)
+    if job.resume:
+        scheduler.resume(connection, job)
     tables.save_job(connection, job)
 
 

@@ -67,7 +67,7 @@ def observe(pod: Pod, run: ReplicaRun, now: float, backoff: Backoff) -> bool:
     A main container that has started is Running for at least one look, however soon it ends.
     """
     if run.state in (RunState.ABSENT, RunState.LAUNCHING):
-        return _vanish(pod) if pod.deleting and run.state is RunState.ABSENT else False
+        return run.state is RunState.ABSENT and _vanish_if_deleting(pod)
     if pod.phase == "Pending" and pod.step == len(pod.init_containers) and run.started_at is not None:
         pod.phase, pod.started = "Running", run.started_at
         return True
@@ -92,9 +92,17 @@ def events(pod: Pod) -> list[tuple[str, str, str]]:
     return found
 
 
-def _vanish(pod: Pod) -> bool:
+def _vanish_if_deleting(pod: Pod) -> bool:
+    if pod.deleting:
+        vanish(pod)
+    return pod.deleting
+
+
+def vanish(pod: Pod) -> None:
+    """Let a pod go of which nothing runs."""
+    if pod.phase not in ("Succeeded", "Failed"):
+        pod.phase, pod.reason = "Failed", "Deleted"
     pod.stage, pod.gone = "ended", True
-    return True
 
 
 def _lost(run: ReplicaRun, now: float) -> ExitRecord:

@@ -7,6 +7,7 @@ between decision and first step no second one can start.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -20,6 +21,8 @@ _PACKAGE_ROOT: Final = str(Path(__file__).parents[3])
 
 _DEFAULT_SIGNALS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE)
 
+_PATIENCE: Final = 100  # tries
+
 _KEPT: Final = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
 """All that a supervisor needs of the environment: the job's own surroundings are kept in the database."""
 
@@ -30,15 +33,13 @@ _children: set[int] = set()
 def take_lock(folder: Path) -> int | None:
     """Take the supervisor's lock of a job; ``None`` when it is held. Close the descriptor to let go."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = _open_lock(folder / "supervisor.lock")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError as error:
             os.close(descriptor)
-            return None
-        except BaseException:
-            os.close(descriptor)
+            if isinstance(error, BlockingIOError):
+                return None
             raise
     except OSError as error:
         raise StorageError(
@@ -47,6 +48,16 @@ def take_lock(folder: Path) -> int | None:
             path=str(folder),
         ) from error
     return descriptor
+
+
+def _open_lock(path: Path) -> int:
+    for _ in range(_PATIENCE):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue  # the folder of a deleted job has just been removed under our hands
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def start_supervisor(home: Path, job: str, lock: int) -> None:

@@ -30,6 +30,7 @@ class Job:
     status: dict[str, Any] = field(default_factory=dict)
     state: State = "idle"
     deleted: bool = False
+    resume: bool = False  # resumed while its replicas were still ending: it queues when they have
     turn: int | None = None
     message: str = ""
     gpus: int = 0  # accelerators of all replicas together

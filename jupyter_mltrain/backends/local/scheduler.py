@@ -14,7 +14,7 @@ from typing import Final
 from ...model.job import Manifest
 from . import leases, tables
 from .devices import Gpu
-from .records import Job
+from .records import Job, run_policy
 from .store import count_up, setting
 
 DEFAULT_SLOTS: Final = 2
@@ -43,6 +43,13 @@ def why_it_waits(connection: sqlite3.Connection, job: Job) -> str:
 def enqueue(connection: sqlite3.Connection, job: Job) -> None:
     """Put a job at the end of the queue; the caller saves it."""
     job.state, job.turn = "queued", count_up(connection, "turn")
+
+
+def resume(connection: sqlite3.Connection, job: Job) -> None:
+    """Let a suspended job of which nothing runs queue again; the caller saves it."""
+    run_policy(job.manifest)["suspend"] = False
+    job.resume = False
+    enqueue(connection, job)
 
 
 def somebody_can_start(connection: sqlite3.Connection) -> bool:

@@ -23,6 +23,7 @@ CREATE TABLE jobs (
   status TEXT NOT NULL DEFAULT '{}',
   state TEXT NOT NULL CHECK (state IN ('queued', 'active', 'idle')),
   deleted INTEGER NOT NULL DEFAULT 0,
+  resume INTEGER NOT NULL DEFAULT 0,
   turn INTEGER,
   message TEXT NOT NULL DEFAULT '',
   gpus INTEGER NOT NULL DEFAULT 0,

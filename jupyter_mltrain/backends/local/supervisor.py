@@ -24,7 +24,7 @@ from . import kubelet, leases, replica, tables
 from .bell import Bell
 from .clock import Clock
 from .controller import Outcome, delete_job, reconcile
-from .ending import discard_old_runs, finish, purge
+from .ending import discard_old_runs, finish, purge, remove_folder
 from .liveness import start_supervisor
 from .records import Job, Pod
 from .replica import ExitRecord, ReplicaRun, RunState
@@ -84,6 +84,7 @@ class Supervisor:
         with self.store.write() as connection:
             job = tables.find_job(connection, self.job)
             if job is None:
+                remove_folder(self.folder)  # purged a moment ago; starting to look after it has made it again
                 return _DONE
             pods = tables.pods_of(connection, self.job)
             now = max(self.clock(), job.clock)
@@ -202,11 +203,11 @@ def _begin_due(connection: sqlite3.Connection, pods: list[Pod], now: float) -> l
 
 def _rest(job: Job, pods: list[Pod], changed: bool, outcome: Outcome, now: float) -> float | None:
     """Return how long to sleep, ``None`` until something happens, or that the job is done with."""
-    if changed:
-        return 0.0
     at_rest = job.deleted or job.finished or job.suspended or outcome.requeue_after is None
     if at_rest and not any(pod.alive for pod in pods):
         return _DONE
+    if changed:
+        return 0.0
     times = [pod.due - now for pod in pods if pod.stage == "waiting" and not pod.gone and pod.due > now]
     if outcome.requeue_after is not None:
         times.append(outcome.requeue_after)

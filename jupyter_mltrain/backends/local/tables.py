@@ -19,7 +19,7 @@ def dumps(value: Any) -> str:
 
 
 _JSON: Final = frozenset({"manifest", "status", "context", "ports", "devices"})
-_FLAGS: Final = frozenset({"deleted", "deleting", "gone"})
+_FLAGS: Final = frozenset({"deleted", "resume", "deleting", "gone"})
 
 
 def _values(row: sqlite3.Row) -> dict[str, Any]:

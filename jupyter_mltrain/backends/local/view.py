@@ -86,7 +86,7 @@ def _failure(job: Job, pods: list[Pod]) -> str:
     failed = [c for c in job.status.get("conditions") or [] if c["type"] == "Failed" and c["status"] == "True"]
     if not failed:
         return ""
-    said = [str(failed[0].get("message", ""))]
+    said = [str(failed[0].get("message", "")).rstrip(".") + "."]
     said += [_how_it_ended(pod) for pod in pods if pod.phase == "Failed" and not pod.deleting][:1]
     return " ".join(said)
 

@@ -7,6 +7,7 @@ one loop on a thread of their own.
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -99,7 +100,10 @@ class Job:
         check:
             Raise `JobFailed` unless it succeeded.
         """
-        job = _run(asyncio.wait_for(self._service.wait(self._ref), timeout))
+        try:
+            job = _run(asyncio.wait_for(self._service.wait(self._ref), timeout))
+        except TimeoutError:
+            raise TimeoutError(f"Job {self.name} did not end within {timeout} s; it goes on") from None
         if check and job.phase is not Phase.SUCCEEDED:
             why = job.message or job.phase.value
             raise JobFailed(f"Job {self.name} {job.phase.value}: {why}", id=self.id, phase=job.phase.value)
@@ -288,9 +292,11 @@ def _iterate(source: AsyncIterator[T]) -> Iterator[T]:
             except StopAsyncIteration:
                 return
     finally:
+        # This may run wherever the generator is collected: on the loop's own thread, or as the interpreter ends, when
+        # that thread is frozen. So nothing waits for the end of it.
         close = getattr(source, "aclose", None)
-        if close is not None:
-            _run(close())
+        if close is not None and not sys.is_finalizing():
+            asyncio.run_coroutine_threadsafe(close(), _the_loop())
 
 
 async def _next(source: AsyncIterator[T]) -> T:

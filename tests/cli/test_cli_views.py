@@ -21,7 +21,7 @@ def test_a_narrow_table_keeps_what_names_a_job_whole() -> None:
     status = {"replicaStatuses": {"Master": {"succeeded": 1}, "Worker": {"succeeded": 3}}}
     console.print(jobs_table([job("a-very-long-name-" * 3, status=status)]))
     assert isinstance(console.file, io.StringIO)
-    header, row = console.file.getvalue().splitlines()
+    _, row = console.file.getvalue().splitlines()
     assert len(row) <= 64
     assert row.startswith("0123456789ab  a-")
     assert "PyTorchJob" in row

@@ -34,10 +34,10 @@ def slots_used(connection: sqlite3.Connection) -> int:
 
 def why_it_waits(connection: sqlite3.Connection, job: Job) -> str:
     """Say why a queued job waits."""
+    if job.message:
+        return job.message
     used, there = slots_used(connection), slots(connection)
-    if used >= there:
-        return f"Waits for a slot: {used} of {there} in use."
-    return job.message or "Its turn is next."
+    return f"Waits for a slot: {used} of {there} in use." if used >= there else "Its turn is next."
 
 
 def enqueue(connection: sqlite3.Connection, job: Job) -> None:

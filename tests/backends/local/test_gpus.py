@@ -6,7 +6,6 @@ interface to ``CUDA_VISIBLE_DEVICES`` is what runs on a machine with accelerator
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -80,27 +79,45 @@ DRIVER = """
 import asyncio, json, sys
 from pathlib import Path
 from jupyter_mltrain.backends.local import LocalBackend
-from jupyter_mltrain.model.job import JobRef
+
+def told(job):
+    running = {replica.name: replica.devices for replica in job.replicas if replica.phase == "Running"}
+    return {"phase": job.phase, "message": job.message, "position": job.queue_position, "running": running}
+
+async def until(backend, name, ready):
+    async for change in backend.watch():
+        if change.job is not None and change.job.ref.name == name and ready(told(change.job)):
+            return told(change.job)
+
+async def answer(backend, call, *arguments):
+    match call:
+        case "submit":
+            return (await backend.submit(arguments[0], job_id=arguments[0]["metadata"]["name"])).id
+        case "preflight":
+            return [finding.to_dict() for finding in await backend.preflight(arguments[0])]
+        case "devices":
+            return [[group.product, group.total, group.free] for group in (await backend.devices()).devices]
+        case "running":
+            name, count = arguments
+            job = await until(backend, name, lambda job: job["phase"] == "Running" and len(job["running"]) == count)
+            return job["running"]
+        case "ended":
+            return (await until(backend, arguments[0], lambda job: job["phase"] in ("Succeeded", "Failed")))["phase"]
+        case "message":
+            name, part = arguments
+            return await until(backend, name, lambda job: part in job["message"])
 
 async def main():
     backend = LocalBackend(Path(sys.argv[1]), slots=3)
     for line in sys.stdin:
-        call, *arguments = json.loads(line)
-        if call == "submit":
-            answer = (await backend.submit(arguments[0], job_id=arguments[1])).id
-        elif call == "preflight":
-            answer = [finding.to_dict() for finding in await backend.preflight(arguments[0])]
-        else:
-            inventory = await backend.devices()
-            answer = [[group.product, group.total, group.free] for group in inventory.devices]
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(await asyncio.wait_for(answer(backend, *json.loads(line)), 60)), flush=True)
 
 asyncio.run(main())
 """
 
 
 class Driver:
-    """A process that sees the fake accelerators."""
+    """A process that sees the fake accelerators. No other one may decide anything: it would see none."""
 
     def __init__(self, home: Path, library: Path) -> None:
         self.process = subprocess.Popen(
@@ -149,7 +166,6 @@ def wishing(machine, name: str, count: int, product: str | None = None, workers:
 def test_a_job_gets_all_its_accelerators_or_waits(drive: Callable[[str], Driver], machine) -> None:
     driver = drive("H100,H100,T4")
     assert driver.call("devices") == [["NVIDIA-H100", 2, 2], ["NVIDIA-T4", 1, 1]]
-    ids = {}
     for name, *wish in (
         ("both", 1, "NVIDIA-H100", 2),
         ("blocked", 1, "NVIDIA-H100"),
@@ -158,52 +174,50 @@ def test_a_job_gets_all_its_accelerators_or_waits(drive: Callable[[str], Driver]
         ("other", 1, "NVIDIA-T4"),
         ("plain", 0),
     ):
-        driver.call("submit", wishing(machine, name, *wish), name)
-        [ids[name]] = machine.call(machine.backend.find, name)
-    both = machine.running(ids["both"], replicas=2)
-    assert sorted(replica.devices for replica in both.replicas) == [("GPU-0",), ("GPU-1",)]
-    assert machine.running(ids["other"]).replicas[0].devices == ("GPU-2",)
-    assert machine.running(ids["plain"]).replicas[0].devices == ()
+        driver.call("submit", wishing(machine, name, *wish))
+    both = driver.call("running", "both", 2)
+    assert sorted(both.values()) == [["GPU-0"], ["GPU-1"]]
+    assert driver.call("running", "other", 1) == {"other-worker-0": ["GPU-2"]}
+    assert driver.call("running", "plain", 1) == {"plain-worker-0": []}
     assert driver.call("devices") == [["NVIDIA-H100", 2, 0], ["NVIDIA-T4", 1, 0]]
-    assert [machine.status(ids[name]).queue_position for name in ("blocked", "behind", "never")] == [1, 2, 3]
     machine.cue("plain-worker-0", 0)
-    machine.ended(ids["plain"])
-    job = machine.until(ids["blocked"], lambda job: job.message.startswith("Waits for 1 GPU"))
-    assert job.message == "Waits for 1 GPU (Worker): in use by other jobs."
-    assert "which this machine cannot give" in machine.status(ids["never"]).message
+    blocked = driver.call("message", "blocked", "Waits for 1 GPU")
+    assert (blocked["message"], blocked["position"]) == ("Waits for 1 GPU (Worker): in use by other jobs.", 1)
+    assert driver.call("message", "never", "which this machine cannot give")["position"] == 3
     machine.cue("both-worker-0", 0)
     machine.cue("both-worker-1", 0)
-    assert machine.running(ids["blocked"]).replicas[0].devices in [("GPU-0",), ("GPU-1",)]
-    assert machine.status(ids["behind"]).queue_position == 1
+    assert driver.call("running", "blocked", 1)["blocked-worker-0"] in [["GPU-0"], ["GPU-1"]]
+    assert driver.call("message", "behind", "")["position"] == 1
     machine.cue("blocked-worker-0", 0)
-    assert machine.running(ids["behind"]).replicas[0].devices == ("GPU-0", "GPU-1")
+    assert driver.call("running", "behind", 1) == {"behind-worker-0": ["GPU-0", "GPU-1"]}
 
 
 def test_a_replica_sees_its_accelerators_and_no_other(drive, machine, tmp_path: Path) -> None:
     driver = drive("H100,H100")
-    show = f'echo "$HOSTNAME=$CUDA_VISIBLE_DEVICES" >> {tmp_path}/seen'
-    manifest = wishing(machine, "look", 1, None, 2)
-    container = manifest["spec"]["tfReplicaSpecs"]["Worker"]["template"]["spec"]["containers"][0]
-    container["command"] = ["sh", "-c", show]
-    manifest["spec"]["successPolicy"] = "AllWorkers"
-    driver.call("submit", manifest, "look")
-    [ref] = machine.call(machine.backend.find, "look")
-    machine.ended(ref)
-    machine.ended(machine.run("none", show))
-    seen = sorted((tmp_path / "seen").read_text().split())
-    assert seen == ["look-worker-0=GPU-0", "look-worker-1=GPU-1", "none-worker-0="]
+    for name, count in (("look", 1), ("none", 0)):
+        manifest = wishing(machine, name, count, None, 2)
+        container = manifest["spec"]["tfReplicaSpecs"]["Worker"]["template"]["spec"]["containers"][0]
+        container["command"] = ["sh", "-c", f'echo "$HOSTNAME=$CUDA_VISIBLE_DEVICES" >> {tmp_path}/seen']
+        manifest["spec"]["successPolicy"] = "AllWorkers"
+        driver.call("submit", manifest)
+    assert [driver.call("ended", name) for name in ("look", "none")] == ["Succeeded"] * 2
+    assert sorted((tmp_path / "seen").read_text().split()) == [
+        "look-worker-0=GPU-0",
+        "look-worker-1=GPU-1",
+        "none-worker-0=",
+        "none-worker-1=",
+    ]
 
 
 def test_a_pod_made_again_gets_the_share_of_the_one_before(drive, machine) -> None:
     driver = drive("H100,H100")
     manifest = wishing(machine, "retry", 1, None, 2)
     manifest["spec"]["tfReplicaSpecs"]["Worker"]["restartPolicy"] = "ExitCode"
-    driver.call("submit", manifest, "retry")
-    [ref] = machine.call(machine.backend.find, "retry")
-    before = {replica.name: replica.devices for replica in machine.running(ref, replicas=2).replicas}
+    driver.call("submit", manifest)
+    before = driver.call("running", "retry", 2)
     machine.cue("retry-worker-1", 130)
-    job = machine.until(ref, lambda job: [r.generation for r in job.replicas if r.phase == "Running"] == [0, 1])
-    assert {replica.name: replica.devices for replica in job.replicas} == before
+    driver.call("running", "retry", 1)
+    assert driver.call("running", "retry", 2) == before
 
 
 def test_preflight_knows_what_can_never_fit(drive, machine) -> None:
@@ -211,4 +225,4 @@ def test_preflight_knows_what_can_never_fit(drive, machine) -> None:
     [finding] = driver.call("preflight", wishing(machine, "big", 2))
     assert (finding["code"], finding["severity"]) == ("gpu-missing", "error")
     assert driver.call("preflight", wishing(machine, "small", 1)) == []
-    assert asyncio.run(machine.backend.preflight(wishing(machine, "small", 0))) == []
+    assert driver.call("preflight", wishing(machine, "small", 0)) == []

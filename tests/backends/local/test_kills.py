@@ -6,6 +6,7 @@ nothing is started twice, no process stays behind, no record is lost and no file
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -20,6 +21,8 @@ from typing import Any
 
 import psutil
 import pytest
+
+from jupyter_mltrain.backends.local.store import put_setting
 
 KILLS = ("replica", "shim", "supervisor", "submitter", "all")
 
@@ -209,3 +212,61 @@ def test_kill_at_random_moments(chaos, manifest, tmp_path, kind: str) -> None:
         submitter.wait()
         settle(storm, {f"{wave}-{number}" for number in range(8)})
     check(storm, codes, acknowledged - {""}, trace)
+
+
+def lasting(chaos: Chaos, manifest: Callable[..., Any], name: str, trace: Path, marks: Path) -> dict[str, Any]:
+    """Return a job whose replicas fail once and succeed at the next try, restarted by the kubelet or the operator."""
+    restart = chaos.random.choice(("OnFailure", "ExitCode"))
+    nap = round(chaos.random.uniform(0, 0.2), 3)
+    mark = f'"{marks}/$HOSTNAME"'
+    command = f'echo "$MLTRAIN_REPLICA_UID" >> {trace}; sleep {nap}; test -e {mark} || {{ touch {mark}; exit 130; }}'
+    workers = chaos.random.choice((1, 2))
+    return manifest(name, command, restart=restart, replicas={"Worker": workers}, successPolicy="AllWorkers")
+
+
+async def meddle(machine: Any, job_id: str, what: str) -> None:
+    [ref] = await machine.backend.find(job_id)
+    if what == "pause":
+        await machine.backend.suspend(ref)
+        await machine.backend.resume(ref)
+    else:
+        await getattr(machine.backend, what)(ref)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_kill_while_jobs_queue_restart_and_are_changed(chaos, manifest, tmp_path) -> None:
+    """Restarts, a queue, suspending, cancelling and deleting, with kills of everything in between."""
+    storm = chaos(seed=99, slots=3)
+    machine = storm.machine
+    with machine.backend.store.write() as connection:
+        put_setting(connection, "backoff", {"restart": 0.01, "recreation": 0.01})
+    trace, marks = tmp_path / "trace", tmp_path / "marks"
+    marks.mkdir()
+    fates: dict[str, str] = {}
+    for wave in range(8):
+        for number in range(6):
+            job_id = f"{wave}-{number}"
+            machine.submit(lasting(storm, manifest, f"w{job_id}", trace, marks), job_id)
+            fates[job_id] = storm.random.choice(("leave", "leave", "pause", "cancel", "delete"))
+        for number in storm.random.sample(range(6), 6):
+            job_id = f"{wave}-{number}"
+            time.sleep(storm.random.uniform(0, 0.1))  # the random moment itself
+            storm.strike(storm.random.choice(("supervisor", "supervisor", "replica", "shim", "all")))
+            if fates[job_id] != "leave" and not machine.status(machine.call(machine.backend.find, job_id)[0]).finished:
+                asyncio.run(meddle(machine, job_id, fates[job_id]))
+            elif fates[job_id] != "leave":
+                fates[job_id] = "leave"
+        settle(storm, {job_id for job_id, fate in fates.items() if fate != "delete"})
+    started = trace.read_text().split()
+    assert len(started) == len(set(started))
+    jobs = {row["id"]: row for row in rows(machine.home, "SELECT * FROM jobs")}
+    assert set(jobs) == {job_id for job_id, fate in fates.items() if fate != "delete"}
+    assert {path.name for path in (machine.home / "jobs").iterdir()} == set(jobs)
+    for job_id in jobs:
+        job = machine.status(machine.call(machine.backend.find, job_id)[0])
+        ways = {"Cancelled", "Succeeded"} if fates[job_id] == "cancel" else {"Succeeded"}  # it may have been quicker
+        assert job.phase.value in ways, (fates[job_id], job)
+    assert not machine.processes()
+    assert sum(storm.hits.values()) >= 30, storm.hits
+    assert not list((machine.home / "ports").iterdir())

@@ -95,7 +95,7 @@ def write_notebook(path: Path, notebook: dict[str, Any], *, durable: bool = Fals
     import nbformat
 
     text = nbformat.v4.writes(nbformat.from_dict(notebook)) + "\n"  # type: ignore[no-untyped-call]
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    draft = path.with_name(f".mltrain-{os.getpid()}.draft")  # short: the notebook's own name may be as long as can be
     try:
         with draft.open("wb") as file:
             # A lone surrogate becomes its JSON escape.

@@ -177,3 +177,17 @@ def test_relative_paths_among_parameters_start_from_here(
     path = notebook("print(open(data_dir + '/rows.csv').read())", parameters="data_dir: str = ''")
     done = mltrain.run("submit", path, "-p", "data_dir", "./data", "--wait")
     assert str(tmp_path / "data") in done.stderr
+
+
+def test_the_end_of_a_job_without_time_to_live_is_seen(mltrain: Mltrain) -> None:
+    """A job that is deleted as soon as it has ended still tells its end to whoever waits for it."""
+    for name, script, code in (("good", "true", 0), ("bad", "exit 3", 1)):
+        text = manifest(name, script, runPolicy={"ttlSecondsAfterFinished": 0})
+        mltrain.run("apply", "-f", "-", "--wait", stdin=text, code=code)
+
+
+def test_a_name_as_long_as_can_be(mltrain: Mltrain, notebook: NotebookWriter) -> None:
+    path = notebook("print('all of it')", name="n" * 249 + ".ipynb")
+    job = mltrain.json("submit", path, "--wait")
+    executed = Path(job["outputs"].removeprefix("file://").replace("%20", " ")) / path.name
+    assert "all of it" in executed.read_text()

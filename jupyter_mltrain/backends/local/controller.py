@@ -11,7 +11,7 @@ import sqlite3
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from ...operator import reconcile as decide
 from ...operator import types
@@ -22,6 +22,10 @@ from .records import KEPT_RUNS, Job, Pod, run_policy
 # A decision leads to new pods, these to a new decision: a few looks. More means that the rules never come to rest.
 _LOOKS = 50
 _BACKOFF = Backoff()
+
+
+_SEEN_SECONDS: Final = 1.0
+"""How long a job that has just ended stays even with a time to live of 0: whoever waits for its end is to see it."""
 
 
 @dataclass(slots=True)
@@ -44,6 +48,9 @@ def reconcile(
         for event in decision.events:
             tables.record_event(connection, job.id, now, event.type, event.reason, event.message, job.name)
         if decision.status == job.status and not decision.actions:
+            break
+        if outcome.changed and any(isinstance(action, types.DeleteJob) for action in decision.actions):
+            outcome.requeue_after = _SEEN_SECONDS
             break
         outcome.changed = True
         job.status = decision.status

@@ -29,7 +29,7 @@ from .records import Job
 from .runspec import pod_folder, sweep_ports
 from .shim import ring
 from .store import Store, put_setting
-from .upkeep import tend_and_start
+from .upkeep import tend_and_start, tend_if_possible
 from .view import BACKEND, job_ref, job_status, job_statuses
 from .volumes import Sources
 from .watch import watch
@@ -202,7 +202,7 @@ class LocalBackend(Backend):
         return await asyncio.to_thread(self._jobs)
 
     def _jobs(self) -> list[JobStatus]:
-        tend_and_start(self.store)
+        tend_if_possible(self.store)
         with self.store.read() as connection:
             found = tables.select_jobs(connection, "deleted = 0 ORDER BY created DESC, rowid DESC")
             return job_statuses(connection, self.home, found)

@@ -142,6 +142,11 @@ def delete_pod(connection: sqlite3.Connection, pod: Pod) -> None:
 def delete_job(connection: sqlite3.Connection, job: Job, pods: list[Pod]) -> None:
     """Take the job out of sight and ask all its pods to go."""
     tables.mark_deleted(connection, job)
+    delete_pods(connection, pods)
+
+
+def delete_pods(connection: sqlite3.Connection, pods: list[Pod]) -> None:
+    """Ask all pods to go that were not asked yet."""
     for pod in pods:
         if not pod.deleting:
             delete_pod(connection, pod)

@@ -23,7 +23,7 @@ from ...errors import BackendUnavailable, Conflict, MltrainError, StorageError
 from . import kubelet, leases, replica, tables
 from .bell import Bell
 from .clock import Clock
-from .controller import Outcome, delete_job, reconcile
+from .controller import Outcome, delete_pods, reconcile
 from .ending import discard_old_runs, finish, purge, remove_folder
 from .liveness import start_supervisor
 from .records import Job, Pod
@@ -46,12 +46,18 @@ class Supervisor:
         self.store = store
         self.job = job
         self.folder = store.job_folder(job)
-        self.clock = clock or Clock()
+        self.clock = clock or Clock(self._latest_moment())
         self._selector = selectors.DefaultSelector()
         self._watched: dict[str, int] = {}  # run uid -> descriptor that tells when its shim has ended
         self._stopped: set[str] = set()  # run uids that were asked to end
         self._refused: dict[str, ReplicaRun] = {}  # run uid -> why it cannot be started
         self._failures = 0
+
+    def _latest_moment(self) -> float:
+        """Return when the job last changed, by the clock of that time."""
+        with self.store.read() as connection:
+            job = tables.find_job(connection, self.job)
+        return job.clock if job else 0.0
 
     def run(self) -> None:
         """Do what is to be done until there is nothing more."""
@@ -87,7 +93,7 @@ class Supervisor:
                 remove_folder(self.folder)  # purged a moment ago; starting to look after it has made it again
                 return _DONE
             pods = tables.pods_of(connection, self.job)
-            now = max(self.clock(), job.clock)
+            now = self.clock()
             changed, outcome = self._decide(connection, job, pods, runs, now)
             seconds = _rest(job, pods, bool(changed) or outcome.changed, outcome, now)
             if seconds == _DONE and not job.deleted:
@@ -126,7 +132,7 @@ class Supervisor:
                 tables.record_event(connection, job.id, now, *event, about=pod.name)
         changed += _begin_due(connection, pods, now)
         if job.deleted:
-            delete_job(connection, job, pods)
+            delete_pods(connection, pods)
             outcome = Outcome()
         else:
             outcome = reconcile(connection, job, pods, now, backoff)
@@ -226,24 +232,36 @@ def main(arguments: list[str]) -> None:
     home, job, lock = Path(arguments[0]), arguments[1], int(arguments[2])
     os.set_inheritable(lock, False)
     os.chdir(home)
+    try:
+        _look_after(Store(home), job, lock)
+    except BaseException:
+        with (home / "supervisors.log").open("a", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
+        raise
+
+
+def _look_after(store: Store, job: str, lock: int) -> None:
     pending = [(job, lock)]
-    store = Store(home)
     while pending:
         (job, lock), *others = pending
         for other in others:
-            start_supervisor(home, *other)
+            start_supervisor(store.home, *other)
         try:
             Supervisor(store, job).run()
-        except BaseException:
-            _note_crash(store.job_folder(job))
+        except Exception as error:
+            _tell(store, job, error)
             raise
         os.close(lock)
         pending = tend(store)
 
 
-def _note_crash(folder: Path) -> None:
-    with (folder / "supervisor.log").open("a", encoding="utf-8") as file:
-        traceback.print_exc(file=file)
+def _tell(store: Store, job: str, error: Exception) -> None:
+    """Leave word of what should not happen where the user looks: the job goes on with the next supervisor."""
+    message = f"The supervisor failed: {type(error).__name__}: {error} (see {store.home / 'supervisors.log'})"
+    with store.write() as connection:
+        found = tables.find_job(connection, job)
+        if found is not None:
+            tables.record_event(connection, job, time.time(), "Warning", "SupervisorFailed", message, found.name)
 
 
 if __name__ == "__main__":

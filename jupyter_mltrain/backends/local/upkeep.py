@@ -6,10 +6,12 @@ turn or that their supervisor was killed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
 
+from ...errors import StorageError
 from . import scheduler, tables
 from .devices import find_gpus
 from .ending import purge, remove_folder
@@ -45,6 +47,12 @@ def tend_and_start(store: Store) -> list[str]:
     for job, lock in pending:
         start_supervisor(store.home, job, lock)
     return [job for job, _ in pending]
+
+
+def tend_if_possible(store: Store) -> None:
+    """Do the same on the way to a look at the jobs, which a full or read-only disk must not prevent."""
+    with contextlib.suppress(StorageError):
+        tend_and_start(store)
 
 
 def _expired(connection: sqlite3.Connection, now: float) -> list[Job]:

@@ -17,7 +17,7 @@ from ..base import Change, Cursor
 from . import tables
 from .bell import Bell
 from .store import Store, counter, setting
-from .upkeep import tend_and_start
+from .upkeep import tend_if_possible
 from .view import BACKEND, job_statuses
 
 _POSITION_SECONDS: Final = 1.0
@@ -38,7 +38,7 @@ async def watch(store: Store, after: Cursor | None) -> AsyncIterator[Change]:
             alarm.follow_supervisors(await asyncio.to_thread(follower.active))
             await alarm.wait(alarm.sooner(await asyncio.to_thread(follower.seconds_to_next)))
             if alarm.needs_upkeep:
-                await asyncio.to_thread(tend_and_start, store)
+                await asyncio.to_thread(tend_if_possible, store)
             for change in await asyncio.to_thread(follower.news):
                 yield change
 

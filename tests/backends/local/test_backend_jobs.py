@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -151,9 +152,26 @@ def test_the_queue_is_first_in_first_out(make_machine) -> None:
     machine.at_rest()
 
 
-def test_a_watch_can_be_taken_up_again(machine) -> None:
-    import asyncio
+def test_a_watch_sees_those_that_wait_move_up(make_machine) -> None:
+    machine = make_machine(slots=1)
+    refs = [machine.submit(machine.waiting(f"m{n}")) for n in range(3)]
+    machine.running(refs[0])
 
+    async def positions() -> list[int]:
+        seen: list[int] = []
+        async for change in machine.backend.watch():
+            if change.job is not None and change.job.ref == refs[2] and change.job.queue_position:
+                seen.append(change.job.queue_position)
+            if change.type == "synced":
+                machine.cue("m0-worker-0", 0)
+            if seen[-1:] == [1]:
+                break
+        return seen
+
+    assert asyncio.run(asyncio.wait_for(positions(), 60)) == [2, 1]
+
+
+def test_a_watch_can_be_taken_up_again(machine) -> None:
     first = machine.run("one", "true")
     machine.ended(first)
 

@@ -17,7 +17,7 @@ import pytest
 
 from jupyter_mltrain.backends.local import LocalBackend, schema
 from jupyter_mltrain.backends.local.clock import Clock
-from jupyter_mltrain.backends.local.store import Store
+from jupyter_mltrain.backends.local.store import Store, put_setting
 from jupyter_mltrain.errors import ManifestError, StorageError
 from jupyter_mltrain.model.job import Phase
 
@@ -62,8 +62,9 @@ def test_a_full_disk_refuses_jobs_and_loses_none(small_disk, make_machine) -> No
         machine.run("during", "true")
     assert "full" in caught.value.message or "space" in caught.value.message
     assert caught.value.hint
-    machine.cue("before-worker-0", 7)
+    assert [job.ref for job in machine.call(machine.backend.jobs)] == [ref]
     [shim] = machine.shims()
+    machine.cue("before-worker-0", 7)
     psutil.wait_procs([shim], timeout=PATIENCE)
     ballast.unlink()
     job = machine.ended(ref)
@@ -133,7 +134,9 @@ def test_time_never_goes_back(monkeypatch) -> None:
 
 def test_a_clock_set_back_between_supervisors_changes_nothing(machine) -> None:
     """The second supervisor begins where the first one's time ended, though the machine's clock is a day behind."""
-    ref = machine.submit(machine.waiting("travel"))
+    with machine.backend.store.write() as connection:
+        put_setting(connection, "backoff", {"restart": 0.05})
+    ref = machine.submit(machine.waiting("travel", restart="OnFailure"))
     before = machine.running(ref)
     [supervisor] = machine.supervisors()
     supervisor.kill()
@@ -141,6 +144,9 @@ def test_a_clock_set_back_between_supervisors_changes_nothing(machine) -> None:
     with machine.backend.store.write() as connection:  # as if the first one had lived a day ahead
         connection.execute("UPDATE jobs SET clock = clock + 86400")
     machine.call(machine.backend.recover)
+    for _ in range(2):  # a timer goes by the same clock: the second restart waits
+        machine.cue("travel-worker-0", 1)
+    machine.until(ref, lambda job: job.replicas[0].restarts == 2)
     machine.cue("travel-worker-0", 0)
     after = machine.ended(ref)
     times = [c.last_transition_time for c in after.conditions]

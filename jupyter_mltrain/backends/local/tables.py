@@ -23,13 +23,12 @@ _FLAGS: Final = frozenset({"deleted", "resume", "deleting", "gone"})
 
 
 def _values(row: sqlite3.Row) -> dict[str, Any]:
-    return {key: _value(key, row[key]) for key in row.keys()}  # noqa: SIM118 - a Row iterates over its values
-
-
-def _value(key: str, value: Any) -> Any:
-    if key in _JSON:
-        return json.loads(value)
-    return bool(value) if key in _FLAGS else value
+    values = dict(zip(row.keys(), row, strict=True))
+    for name in _JSON & values.keys():
+        values[name] = json.loads(values[name])
+    for name in _FLAGS & values.keys():
+        values[name] = bool(values[name])
+    return values
 
 
 def _columns(record: Job | Pod) -> dict[str, Any]:

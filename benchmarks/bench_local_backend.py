@@ -1,6 +1,6 @@
 """Measure the local backend: start, queue, status. Run it with nothing else on the machine.
 
-``python benchmarks/local_backend.py [--jobs 1000] [--finished 10000] [--json FILE]``
+``python benchmarks/bench_local_backend.py [--jobs 1000] [--finished 10000] [--json FILE]``
 """
 
 from __future__ import annotations

@@ -148,6 +148,15 @@ def test_a_taken_name_and_too_much_memory_are_findings(machine, manifest) -> Non
     assert {finding.code for finding in found} == {"name-taken", "memory-missing", "resource-unknown"}
 
 
+def test_outputs_go_where_the_manifest_says(machine, manifest) -> None:
+    variable = {"name": "MLTRAIN_OUTPUT_URI", "value": "file:///elsewhere"}
+    ref = machine.submit(manifest("named", SHOW_ENV, container={"env": [variable]}))
+    assert env_of(machine, ref, "named-worker-0")["MLTRAIN_OUTPUT_URI"] == "file:///elsewhere"
+    assert machine.status(ref).outputs == "file:///elsewhere"
+    other = machine.run("unnamed", "true")
+    assert machine.status(other).outputs == f"file://{machine.home}/jobs/{other.id}/outputs"
+
+
 def test_generated_names(machine, manifest) -> None:
     job = manifest("x", "true", kind="Job")
     job["metadata"] = {"generateName": "batch-"}

@@ -52,14 +52,6 @@ def _outputs(home: Path, job: Job) -> str:
     return next((value for value in named if value), (home / "jobs" / job.id / "outputs").as_uri())
 
 
-def _outputs(home: Path, job: Job) -> str:
-    """Return where the executed notebook and the model go: where the manifest says, else into the job's folder."""
-    for variable in container_environment(job.manifest):
-        if variable.get("name") == ENV_OUTPUT_URI and variable.get("value"):
-            return str(variable["value"])
-    return (home / "jobs" / job.id / "outputs").as_uri()
-
-
 def _time(seconds: float | None) -> str:
     return "" if seconds is None else timestamp(datetime.fromtimestamp(seconds, UTC))
 

@@ -87,7 +87,7 @@ class Chaos:
 
     def _kill(self, what: str, process: psutil.Process) -> bool:
         try:
-            uid = process.environ().get("MLTRAIN_REPLICA_UID") if what in ("replica", "shim") else None
+            uid = process.environ().get("MLTRAIN_REPLICA_UID")  # what was about to become a shim may be one by now
             process.send_signal(signal.SIGKILL)
         except psutil.Error:
             return False

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -18,12 +17,26 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from report import heading, row
 
 from jupyter_mltrain.backends.local import LocalBackend, tables
 from jupyter_mltrain.backends.local.records import Job, Pod
 from jupyter_mltrain.model.job import JobRef, Phase
 
 Figures = dict[str, float]
+ROWS = {
+    "submit_to_running_s": ("submit to Running (aim: 0.3)", "s"),
+    "submit_to_running_worst_s": ("  the worst of ten", "s"),
+    "submits_per_s": ("submits to a queue on 2 slots", "/s"),
+    "queued_supervisors": ("  supervisors while all wait", ""),
+    "queued_supervisors_mib": ("  memory of their own, together", "MiB"),
+    "jobs_per_s": ("jobs of no work, one after the other on 2 slots", "/s"),
+    "gap_between_jobs_s": ("  between one command's end and the next one's start", "s"),
+    "gap_between_jobs_p95_s": ("  95 of 100 within", "s"),
+    "status_ms": ("status with many finished jobs", "ms"),
+    "list_all_s": ("  list of all of them", "s"),
+    "submit_to_running_then_s": ("  submit to Running among them", "s"),
+}
 RUNNING = (Phase.RUNNING, Phase.SUCCEEDED)
 
 
@@ -141,7 +154,7 @@ async def looking(home: Path, count: int) -> Figures:
     assert len(jobs) == count + 1
     running = await until_running(backend, "late")
     await backend.close()
-    return {"status_s": status, "list_all_s": listing, "submit_to_running_then_s": running}
+    return {"status_ms": 1000 * status, "list_all_s": listing, "submit_to_running_then_s": running}
 
 
 def multiply(backend: LocalBackend, ref: JobRef, count: int) -> None:
@@ -176,9 +189,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     figures = asyncio.run(measure(arguments.jobs, arguments.finished))
-    print(f"Python {platform.python_version()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
-    for name, value in figures.items():
-        print(f"{name:32} {value:12.4f}")
+    heading("The local backend", "seconds are medians")
+    for name, (text, unit) in ROWS.items():
+        row(text, figures[name], unit)
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2))
 

@@ -80,7 +80,7 @@ lock: .tools/uv-$(UV_VERSION)/bin/uv ## resolve the dependencies anew
 
 bench: setup .tools/peers/.complete ## run the benchmarks (minutes); the figures go to standard output
 	@for f in benchmarks/bench_*.py; do \
-	  echo; KUBEFLOW_PYTHON=$(CURDIR)/.tools/peers/bin/python $(BIN)/python $$f 2>/dev/null || exit 1; \
+	  echo; TF_CPP_MIN_LOG_LEVEL=3 KUBEFLOW_PYTHON=$(CURDIR)/.tools/peers/bin/python $(BIN)/python $$f || exit 1; \
 	done
 
 clean: ## remove the environment and all caches

@@ -12,7 +12,6 @@ import uuid
 from collections.abc import AsyncIterator
 from copy import deepcopy
 from datetime import UTC, datetime
-from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +19,11 @@ from ...errors import Conflict, InvalidInput, NotFound
 from ...model.findings import Finding
 from ...model.job import Event, JobRef, JobStatus, Manifest, timestamp
 from ...model.labels import ANNOTATION_CANCELLED
+from ...model.quantity import parse_memory
 from ..base import Backend, Capabilities, Change, Cursor, Inventory, LogChunk
 from . import devices, leases, logs, preflight, scheduler, tables
 from .controller import annotate, reconcile, suspend
-from .ending import folder_size, note_end
+from .ending import note_end, prune
 from .environment import context
 from .records import Job
 from .runspec import pod_folder, sweep_ports
@@ -57,6 +57,11 @@ class LocalBackend(Backend):
         How many jobs may run at once, for all who use the folder from now on; ``None``: ``$MLTRAIN_SLOTS``, else as it
         was set before, at first 2.
 
+    disk_budget:
+        Bytes that the folders of ended jobs may take: when a job ends, the oldest beyond it are deleted, for all who
+        use the folder from now on. ``None``: ``$MLTRAIN_DISK_BUDGET`` (such as ``20Gi``), else as it was set before,
+        at first without limit.
+
     Raises
     ------
     StorageError
@@ -65,19 +70,30 @@ class LocalBackend(Backend):
 
     name = BACKEND
 
-    def __init__(self, home: Path | None = None, slots: int | None = None) -> None:
+    def __init__(self, home: Path | None = None, slots: int | None = None, disk_budget: int | None = None) -> None:
         self.home = default_home() if home is None else home.absolute()
         self.programs = self.home / "programs"
         self.store = Store(self.home)
         wanted = os.environ.get("MLTRAIN_SLOTS") if slots is None else slots
         if wanted is not None:
             self._set_slots(wanted)
+        budget = os.environ.get("MLTRAIN_DISK_BUDGET") if disk_budget is None else disk_budget
+        if budget is not None:
+            self._set_disk_budget(budget)
 
     def _set_slots(self, wanted: int | str) -> None:
         if not str(wanted).isdecimal() or int(wanted) < 1:
             raise InvalidInput(f"The number of slots must be a whole number from 1 on, not {wanted!r}", field="slots")
         with self.store.write() as connection:
             put_setting(connection, "slots", int(wanted))
+
+    def _set_disk_budget(self, wanted: int | str) -> None:
+        try:
+            budget = parse_memory(wanted)
+        except ValueError as error:
+            raise InvalidInput(f"The disk budget is not a size: {error}", field="disk_budget") from None
+        with self.store.write() as connection:
+            put_setting(connection, "disk_budget", budget)
 
     async def close(self) -> None:
         """Close the database. Jobs go on."""
@@ -120,7 +136,6 @@ class LocalBackend(Backend):
             tables.insert_job(connection, job)
             if job.suspended:
                 reconcile(connection, job, [], job.created)
-        (self.store.job_folder(job_id) / "outputs").mkdir(parents=True, exist_ok=True)
         tend_and_start(self.store)
         return job_ref(job)
 
@@ -188,14 +203,9 @@ class LocalBackend(Backend):
         return await asyncio.to_thread(self._prune, budget)
 
     def _prune(self, budget: int) -> list[JobRef]:
-        with self.store.read() as connection:
-            jobs = tables.select_jobs(connection, "ended IS NOT NULL AND deleted = 0 ORDER BY ended DESC")
-        sizes = [folder_size(self.store.job_folder(job.id)) for job in jobs]
-        kept = list(accumulate(sizes))
-        surplus = [job_ref(job) for job, size in zip(jobs, kept, strict=True) if size > budget]
-        for ref in reversed(surplus):
-            self._delete(ref)
-        return surplus[::-1]
+        pruned = prune(self.store, budget)
+        tend_and_start(self.store)
+        return [job_ref(job) for job in pruned]
 
     async def jobs(self) -> list[JobStatus]:
         """Read all jobs, newest first."""

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sqlite3
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +56,22 @@ def discard_old_runs(job_folder: Path, pod: Pod) -> None:
     old += [name for name in names if name.startswith("volumes-") and name != f"volumes-{pod.generation}"]
     for name in old:
         remove_folder(folder / name)
+
+
+def prune(store: Store, budget: int) -> list[Job]:
+    """Mark the oldest ended jobs as deleted, as many as take the folders of all ended jobs below a budget in bytes."""
+    with store.read() as connection:
+        ended = tables.select_jobs(connection, "ended IS NOT NULL AND deleted = 0 ORDER BY ended DESC")
+    sizes = {job.id: folder_size(store.job_folder(job.id)) if job.size is None else job.size for job in ended}
+    kept = accumulate(sizes.values())
+    surplus = {job.id for job, size in zip(ended, kept, strict=True) if size > budget}
+    with store.write() as connection:
+        for job in reversed(ended):
+            if job.size is None:
+                tables.note_size(connection, job.id, sizes[job.id])
+            if job.id in surplus and (present := tables.find_job(connection, job.id)) and not present.deleted:
+                tables.mark_deleted(connection, present)
+    return [job for job in reversed(ended) if job.id in surplus]
 
 
 def folder_size(folder: Path) -> int:

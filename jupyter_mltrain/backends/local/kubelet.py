@@ -73,7 +73,7 @@ def observe(pod: Pod, run: ReplicaRun, now: float, backoff: Backoff) -> bool:
         return True
     if run.state is RunState.RUNNING:
         return False
-    _take_exit(pod, run.exit or _lost(run, now), backoff)
+    _take_exit(pod, run.exit or lost(run, now), backoff)
     _settle(pod, now, backoff)
     return True
 
@@ -105,13 +105,13 @@ def vanish(pod: Pod) -> None:
     pod.stage, pod.gone = "ended", True
 
 
-def _lost(run: ReplicaRun, now: float) -> ExitRecord:
-    """How the kubelet reports a container that it can no longer find."""
+def lost(run: ReplicaRun, now: float, last_words: str = "") -> ExitRecord:
+    """Return what the kubelet reports of a container that it can no longer find."""
     return ExitRecord(
         exit_code=137,
         signal=9,
         reason="ContainerStatusUnknown",
-        message="Killed together with the process that watched it, or the machine went down.",
+        message=last_words or "killed together with the process that watched it, or the machine went down",
         peak_memory=None,
         cpu_seconds=0.0,
         started_at=run.started_at or now,

@@ -38,6 +38,7 @@ class Job:
     ports: dict[str, dict[str, int]] = field(default_factory=dict)
     ended: float | None = None
     expires: float | None = None
+    size: int | None = None  # bytes of its folder, once measured after its end
     change: int = 0
 
     @property

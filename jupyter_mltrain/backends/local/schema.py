@@ -33,6 +33,7 @@ CREATE TABLE jobs (
   clock REAL NOT NULL,
   ended REAL,
   expires REAL,
+  size INTEGER,
   change INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX jobs_by_name ON jobs (kind, namespace, name) WHERE deleted = 0;

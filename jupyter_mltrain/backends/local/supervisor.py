@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import BackendUnavailable, Conflict, MltrainError, StorageError
@@ -31,7 +32,7 @@ from .replica import ExitRecord, ReplicaRun, RunState
 from .runspec import allocate_ports, pod_folder, run_folder, run_spec
 from .shim import ring_all
 from .store import Store, setting
-from .upkeep import tend
+from .upkeep import keep_budget, tend
 
 _RETRY_SECONDS = (0.2, 1.0, 5.0, 15.0, 30.0)
 """Waits before trying again when the disk refuses, e.g. because it is full."""
@@ -61,7 +62,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Do what is to be done until there is nothing more."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "outputs").mkdir(parents=True, exist_ok=True)
         with Bell(self.folder / "bell") as bell, self._selector as selector:
             selector.register(bell, selectors.EVENT_READ)
             try:
@@ -114,10 +115,12 @@ class Supervisor:
         return {pod.run_uid: self._refused.get(pod.run_uid) or self._inspect(pod) for pod in pods}
 
     def _inspect(self, pod: Pod) -> ReplicaRun:
-        run = replica.inspect(run_folder(self.folder, pod))
-        if run.state is RunState.LOST:
-            replica.reap_lost(pod.run_uid)
-        return run
+        folder = run_folder(self.folder, pod)
+        run = replica.inspect(folder)
+        if run.state is not RunState.LOST:
+            return run
+        replica.reap_lost(pod.run_uid)
+        return replace(run, exit=kubelet.lost(run, self.clock(), _last_words(folder)))
 
     # Decide and record
 
@@ -220,6 +223,15 @@ def _rest(job: Job, pods: list[Pod], changed: bool, outcome: Outcome, now: float
     return max(0.0, min(times)) if times else None
 
 
+def _last_words(run: Path) -> str:
+    """Return what a shim said that could not do its work, on a full disk for example."""
+    try:
+        lines = (run / "shim.err").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return f"the process that watches it failed: {lines[-1]}" if lines else ""
+
+
 def _never_started(error: MltrainError) -> ReplicaRun:
     """Return the end of a run for which there is nothing to start: Kubernetes' code for it, and why."""
     now = time.time()
@@ -252,6 +264,7 @@ def _look_after(store: Store, job: str, lock: int) -> None:
             _tell(store, job, error)
             raise
         os.close(lock)
+        keep_budget(store)
         pending = tend(store)
 
 

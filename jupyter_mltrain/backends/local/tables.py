@@ -89,6 +89,11 @@ def queue_position(connection: sqlite3.Connection, job: Job) -> int | None:
     return position
 
 
+def note_size(connection: sqlite3.Connection, job: str, size: int) -> None:
+    """Keep what an ended job's folder takes, in bytes: not a change that anybody is told of."""
+    connection.execute("UPDATE jobs SET size = ? WHERE id = ?", (size, job))
+
+
 def forget_job(connection: sqlite3.Connection, job: str) -> None:
     """Drop a job with everything of it."""
     connection.execute("DELETE FROM jobs WHERE id = ?", (job,))

@@ -14,10 +14,10 @@ import time
 from ...errors import StorageError
 from . import scheduler, tables
 from .devices import find_gpus
-from .ending import purge, remove_folder
+from .ending import prune, purge, remove_folder
 from .liveness import start_supervisor, take_in_supervisors, take_lock
 from .records import Job
-from .store import Store
+from .store import Store, setting
 
 Unattended = tuple[str, int]
 """A job that needs a supervisor, and the lock on its folder, already taken."""
@@ -53,6 +53,14 @@ def tend_if_possible(store: Store) -> None:
     """Do the same on the way to a look at the jobs, which a full or read-only disk must not prevent."""
     with contextlib.suppress(StorageError):
         tend_and_start(store)
+
+
+def keep_budget(store: Store) -> None:
+    """Delete the oldest ended jobs if the user has set a limit for what they may take of the disk."""
+    with store.read() as connection:
+        budget = setting(connection, "disk_budget")
+    if budget is not None:
+        prune(store, budget)
 
 
 def _expired(connection: sqlite3.Connection, now: float) -> list[Job]:

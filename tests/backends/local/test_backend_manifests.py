@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mltrain.backends.local import LocalBackend
 from jupyter_mltrain.backends.local.store import put_setting
-from jupyter_mltrain.errors import ManifestError
+from jupyter_mltrain.errors import InvalidInput, ManifestError
 from jupyter_mltrain.model.job import Phase
 from jupyter_mltrain.model.labels import ANNOTATION_KERNEL
 
@@ -181,6 +182,20 @@ def test_prune_removes_the_oldest_finished_runs(machine, manifest) -> None:
     assert machine.call(machine.backend.prune, 0) == [refs[2]]
     assert not (machine.home / "jobs" / "id-2").exists()
     assert machine.status(waiting).phase is Phase.RUNNING
+
+
+def test_a_disk_budget_is_kept_without_being_asked(machine, monkeypatch) -> None:
+    monkeypatch.setenv("MLTRAIN_DISK_BUDGET", "1500k")
+    LocalBackend(machine.home)
+    refs = []
+    for n in range(3):
+        refs.append(machine.run(f"run-{n}", 'head -c 1000000 /dev/zero > "${MLTRAIN_OUTPUT_URI#file://}/x"'))
+        assert machine.ended(refs[-1]).phase is Phase.SUCCEEDED
+    machine.at_rest()
+    assert [job.ref for job in machine.call(machine.backend.jobs)] == refs[2:]
+    monkeypatch.setenv("MLTRAIN_DISK_BUDGET", "much")
+    with pytest.raises(InvalidInput):
+        LocalBackend(machine.home)
 
 
 def test_crash_loops_keep_their_last_logs_only(machine) -> None:

@@ -56,7 +56,7 @@ def tfjob(name: str, script: str) -> str:
     container = {"name": "tensorflow", "image": "x:1", "command": ["sh", "-c", script]}
     replicas = {"Worker": {"replicas": 2, "template": {"spec": {"containers": [container]}}}}
     body = {"apiVersion": "kubeflow.org/v1", "kind": "TFJob", "metadata": {"name": name}}
-    return json.dumps({**body, "spec": {"tfReplicaSpecs": replicas}})
+    return json.dumps({**body, "spec": {"tfReplicaSpecs": replicas, "successPolicy": "AllWorkers"}})
 
 
 def test_jobs_run_and_end_on_a_slow_disk(slow: Mltrain) -> None:

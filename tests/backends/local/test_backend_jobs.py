@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mltrain.errors import Conflict, NotFound
+from jupyter_mltrain.backends.local import LocalBackend
+from jupyter_mltrain.errors import Conflict, InvalidInput, NotFound
 from jupyter_mltrain.model.job import Phase
 
 
@@ -209,3 +210,31 @@ def test_environment_of_a_replica(machine, monkeypatch) -> None:
     assert env["MLTRAIN_INDEX"] == "0"
     assert env["MLTRAIN_OUTPUT_URI"] == f"file://{machine.home}/jobs/{ref.id}/outputs"
     assert env["PATH"].startswith(str(Path(sys.executable).parent) + ":")
+
+
+@pytest.mark.parametrize("job_id", ["", "../up", "a/b", "-x", "x" * 64])
+def test_an_id_is_a_safe_name_of_a_folder(machine, manifest, job_id: str) -> None:
+    with pytest.raises(InvalidInput):
+        machine.call(lambda: machine.backend.submit(manifest("x", "true"), job_id=job_id))
+    assert machine.call(machine.backend.jobs) == []
+
+
+@pytest.mark.parametrize("slots", ["0", "-1", "two", "1.5"])
+def test_slots_are_a_whole_number(tmp_path, monkeypatch, slots: str) -> None:
+    monkeypatch.setenv("MLTRAIN_SLOTS", slots)
+    with pytest.raises(InvalidInput):
+        LocalBackend(tmp_path)
+
+
+def test_slots_are_remembered_and_can_be_raised_while_jobs_wait(make_machine) -> None:
+    machine = make_machine(slots=1)
+    refs = [machine.submit(machine.waiting(f"s{n}")) for n in range(2)]
+    machine.running(refs[0])
+    assert machine.status(refs[1]).queue_position == 1
+    more = make_machine(slots=2)
+    more.call(more.backend.recover)
+    machine.running(refs[1])
+    inventory = make_machine(slots=None).call(machine.backend.devices)
+    assert (inventory.slots, inventory.slots_free) == (2, 0)
+    assert inventory.cpus
+    assert inventory.memory

@@ -145,6 +145,14 @@ class Client(NotebookClient):
         state: dict[str, Any] | None = self.nb.metadata.get("widgets")
         return state
 
+    def request_shutdown(self) -> None:
+        """Ask the kernel to end.
+
+        By the shell channel, not by control as jupyter_client does: ipykernel answers control on a thread of its own,
+        and its main thread meanwhile closes the sockets under it, which now and then aborts the process.
+        """
+        self._channels.shell_channel.send(self._channels.session.msg("shutdown_request", {"restart": False}))
+
     def close(self) -> None:
         """Close the channels."""
         self._channels.stop_channels()

@@ -150,7 +150,7 @@ class KernelExecutor:
     async def stop(self, grace: float) -> None:
         """End the kernel: see `Executor`."""
         if self._client is not None and not self._exited.done():
-            await self._manager.request_shutdown()
+            self._client.request_shutdown()
             await asyncio.wait([self._exited], timeout=grace)
         self.kill()
         await self._exited

@@ -307,3 +307,26 @@ def test_nothing_is_left_in_the_temporary_folder(start: Any) -> None:
         for cells, code in ((["1"], 0), (["import os; os._exit(4)"], 4)):
             assert start(*cells, env={"TMPDIR": folder}).end() == code
             assert not list(Path(folder).iterdir())
+
+
+TALKATIVE_CONTROL = """
+import threading, time
+kernel = get_ipython().kernel
+publish = kernel._publish_status_and_flush
+
+def at_length(status, *args):
+    end = time.monotonic() + 0.3
+    while threading.current_thread() is kernel.control_thread and time.monotonic() < end:
+        kernel._publish_status(status, "control")
+    publish(status, *args)
+
+kernel._publish_status_and_flush = at_length
+"""
+
+
+def test_the_kernel_closes_its_sockets_under_no_thread(start: Any) -> None:
+    """ipykernel may abort if its control thread still has something to say when its main thread closes the sockets."""
+    run = start(TALKATIVE_CONTROL)
+    assert run.end() == 0
+    assert run.errors == ""
+    assert [line for line in run.text.splitlines() if not line.startswith(PREFIX)] == []

@@ -262,9 +262,11 @@ def test_kill_while_jobs_queue_restart_and_are_changed(chaos, manifest, tmp_path
     assert len(started) == len(set(started))
     jobs = {row["id"]: row for row in rows(machine.home, "SELECT * FROM jobs")}
     assert set(jobs) == {job_id for job_id, fate in fates.items() if fate != "delete"}
-    assert {path.name for path in (machine.home / "jobs").iterdir()} == set(jobs)
+    folders = {path.name for path in (machine.home / "jobs").iterdir()}
+    assert folders <= set(jobs)
     for job_id in jobs:
         job = machine.status(machine.call(machine.backend.find, job_id)[0])
+        assert job_id in folders or job.phase.value == "Cancelled", job  # cancelled in the queue: it never had a folder
         ways = {"Cancelled", "Succeeded"} if fates[job_id] == "cancel" else {"Succeeded"}  # it may have been quicker
         assert job.phase.value in ways, (fates[job_id], job)
     assert not machine.processes()

@@ -1,8 +1,8 @@
 """Every body and message that crosses the wire between the server and a front end.
 
 One place, three uses: handlers validate and dump with these models, the OpenAPI document is made of them, and so are
-the front end's TypeScript types. Names are camelCase on the wire. What is Kubernetes' own (manifests, conditions) keeps its
-shape. Texts that say what happened are for people and may be shown as they are - as text, never as HTML.
+the front end's TypeScript types. Names are camelCase on the wire. What is Kubernetes' own (manifests, conditions)
+keeps its shape. Texts that say what happened are for people and may be shown as they are - as text, never as HTML.
 """
 
 from __future__ import annotations

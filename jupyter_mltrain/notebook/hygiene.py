@@ -132,7 +132,7 @@ def parameter_findings(notebook: Notebook, form: ParameterForm) -> list[Finding]
 
 def _derived(name: str, expression: str, form: ParameterForm, where: dict[str, Any]) -> list[Finding]:
     names = {node.id for node in ast.walk(parse_expression(expression)) if isinstance(node, ast.Name)}
-    sources = sorted(names & {parameter.name for parameter in form})
+    sources = sorted(names & {parameter.name for parameter in form} - {name})
     if not sources:
         return []
     message = (

@@ -8,14 +8,16 @@ import io
 import re
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..errors import ParameterError
 from .source import parse, parse_expression
 from .values import Json, Mismatch, Type, is_finite, json_value, type_of_annotation, type_of_value
 
-_TYPE_COMMENT: Final = re.compile(r"type:\s*(?P<type>[^\s#]+)\s*(?P<help>.*)", re.S)
+_TYPE_COMMENT: Final = re.compile(
+    r"type:\s*(?!ignore\b)(?P<type>[^\s#\[]+(?:\[[^#]*?\](?=\s|\||$))?(?:\s*\|\s*[\w.]+)*)\s*(?P<help>.*)", re.S
+)
 # Calls whose result has the type of their name, for defaults such as Path("data").
 _CONSTRUCTORS: Final = ("bool", "int", "float", "str", "list", "dict", "tuple", "Path", "PurePath")
 
@@ -188,6 +190,10 @@ def parse_parameters(source: str) -> ParameterForm:
         comment = comments.get(statement.end_lineno or statement.lineno) or comments.get(statement.lineno, "")
         for name, annotation, value in _assignments(statement):
             found[name] = _parameter(name, annotation, value, comment, text)
+        match statement:
+            case ast.AugAssign(target=ast.Name(id=name), op=operator, value=value) if name in found:
+                computed = _written(ast.BinOp(ast.Name(name), operator, value), "")
+                found[name] = replace(found[name], default=None, expression=computed)
     return ParameterForm(tuple(found.values()))
 
 
@@ -228,7 +234,7 @@ def _parameter(name: str, annotation: ast.expr | None, value: ast.expr | None, c
     typed = _TYPE_COMMENT.fullmatch(comment)
     if typed and annotation is None:
         annotation, written, comment = _type_comment(typed["type"]), typed["type"], typed["help"]
-    declared = type_of_annotation(annotation) if annotation else None
+    declared = type_of_annotation(annotation) if annotation and written.rpartition(".")[2] != "Final" else None
     if value is None:
         return Parameter(name, declared or Type("any"), required=True, help=comment, annotation=written)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ CellType = Literal["code", "markdown", "raw"]
 CELL_TYPES: Final = ("code", "markdown", "raw")
 PARAMETERS_TAG: Final = "parameters"
 INJECTED_TAG: Final = "injected-parameters"
+
+_PYTHON: Final = re.compile(r"i?python\s*3?", re.IGNORECASE)  # some tools write "ipython" or "Python 3"
 
 # Kernels whose notebooks may lack a language, by the start of the kernelspec's name.
 _OTHER_KERNELS: Final = {
@@ -160,7 +163,8 @@ def _document(data: bytes, path: Path) -> dict[str, Any]:
     if not data.strip():
         raise _refusal(path, "empty", "is an empty file", "Save the notebook and try again.")
     try:
-        document = json.loads(data.decode("utf-8-sig"))
+        # Python writes NaN into saved outputs, for which JSON has no word.
+        document = json.loads(data.decode("utf-8-sig"), parse_constant=lambda _: None)
     except UnicodeDecodeError as error:
         raise _refusal(path, "encoding", f"is not UTF-8 (byte {error.start})") from None
     except json.JSONDecodeError as error:
@@ -174,6 +178,8 @@ def _document(data: bytes, path: Path) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise _refusal(path, "json", "is not valid JSON: nested too deeply") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise _refusal(path, "json", f"is not valid JSON: {error}") from None
     if not isinstance(document, dict) or type(document.get("nbformat")) is not int:
         raise _refusal(path, "not-a-notebook", "is JSON but not a notebook: it has no 'nbformat' number")
     return document
@@ -188,7 +194,7 @@ def _from_document(document: dict[str, Any], path: Path) -> Notebook:
         document = _upgraded(document, path)
     try:
         cells = _cells(document["cells"])
-        kernel = document.get("metadata", {}).get("kernelspec", {}).get("name") or "python3"
+        kernel = _mapping(_mapping(document.get("metadata")).get("kernelspec")).get("name") or "python3"
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise _invalid(path, error) from None
     return Notebook(path, cells, str(kernel))
@@ -239,12 +245,13 @@ def _cell(cell_id: str, index: int, raw: Mapping[str, Any]) -> Cell:
         raise ValueError(f"cell {index} has the unknown type {kind!r}")
     count = raw.get("execution_count")
     outputs = raw.get("outputs") if kind == "code" else None
+    tags = _mapping(raw.get("metadata")).get("tags")
     return Cell(
         id=cell_id,
         type=kind,
         source=_text(raw["source"]),
-        tags=tuple(sorted({str(tag) for tag in raw.get("metadata", {}).get("tags", ())})),
-        attachments=raw.get("attachments") or {},
+        tags=tuple(sorted({str(tag) for tag in tags})) if isinstance(tags, list) else (),
+        attachments=_mapping(raw.get("attachments")),
         execution_count=count if isinstance(count, int) else None,
         output_size=len(json.dumps(outputs)) if outputs else 0,
     )
@@ -257,7 +264,7 @@ def _text(source: str | list[str]) -> str:
 
 def _require_python(document: Mapping[str, Any], path: Path) -> None:
     kernel, language = _declared_kernel(document)
-    if language.lower() == "python":
+    if _PYTHON.fullmatch(language):
         return
     raise _refusal(
         path,

@@ -138,6 +138,29 @@ def test_what_json_cannot_hold_is_an_expression_that_can_be_overridden(source: s
     assert form.check({"x": 1 if form["x"].type.kind != "float" else 1.0}) == {"x": 1}
 
 
+def test_a_default_that_is_changed_afterwards_is_an_expression() -> None:
+    form = parse_parameters("steps: int = 100  # in all\nsteps *= 2\nother = 1")
+    steps = form["steps"]
+    assert (steps.type, steps.default, steps.expression, steps.help) == (Type("int"), None, "steps * 2", "in all")
+    assert form["other"].default == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "expected", "text"),
+    [
+        ("x = {}  # type: Dict[str, int] by [name]", Type("dict", items=Type("int")), "by [name]"),
+        ("x = 3  # type: int | None none means all", Type("int", optional=True), "none means all"),
+        ("x = 3  # type: float [s]", Type("float"), "[s]"),
+        ("x = 3  # type: ignore[assignment]", Type("int"), "type: ignore[assignment]"),
+        ("x: Final = 3", Type("int"), ""),
+        ("x: typing.Final = 3", Type("int"), ""),
+    ],
+)
+def test_type_comments_and_bare_final(source: str, expected: Type, text: str) -> None:
+    parameter = parse_parameters(source)["x"]
+    assert (parameter.type, parameter.help) == (expected, text)
+
+
 def test_expressions_beside_magics_are_written_anew() -> None:
     form = parse_parameters("%matplotlib inline\nx = f( 1 )\n%time y = g( 2 )")
     assert [parameter.expression for parameter in form] == ["f(1)", "g(2)"]

@@ -144,6 +144,10 @@ def test_another_language_is_refused_with_the_kernels_name(folder: Path, metadat
         {"kernelspec": {"name": "conda-env-ml-py", "display_name": "ml"}},
         {"language_info": {"name": "python"}},
         {"kernelspec": {"name": "k", "display_name": "k", "language": "python"}, "language_info": {"name": "R"}},
+        {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "Python 3"}},
+        {"language_info": {"name": "ipython"}},
+        {"kernelspec": None, "language_info": None},
+        None,
     ],
 )
 def test_python_is_taken(folder: Path, metadata: Any) -> None:
@@ -166,6 +170,7 @@ def test_broken_json_points_at_line_and_column(folder: Path) -> None:
         (b"\xff\xfe\x00", "encoding"),
         (b"import pandas\n", "json"),
         (b"[" * 200_000, "json"),
+        (b'{"nbformat": 4, "metadata": ' + b"9" * 5000 + b"}", "json"),
         (b"[]", "not-a-notebook"),
         (b'{"a": 1}', "not-a-notebook"),
         (b'{"nbformat": "4", "cells": []}', "not-a-notebook"),
@@ -184,6 +189,20 @@ def test_broken_json_points_at_line_and_column(folder: Path) -> None:
 )
 def test_each_refusal_has_its_own_reason(folder: Path, content: Any, why: str) -> None:
     assert reason(save(folder, content)) == why
+
+
+@pytest.mark.parametrize("odd", [None, "parameters", [], 7])
+def test_what_is_no_metadata_counts_as_none(folder: Path, odd: Any) -> None:
+    cell = {"cell_type": "code", "source": "x = 1", "metadata": {"tags": odd}, "outputs": odd, "attachments": odd}
+    notebook = read_notebook(save(folder, document(cells=[cell, {**cell, "metadata": odd}])))
+    assert [(c.source, c.tags, c.attachments) for c in notebook.cells] == [("x = 1", (), {})] * 2
+
+
+def test_not_a_number_in_saved_outputs(folder: Path) -> None:
+    markdown = {"cell_type": "markdown", "source": "", "metadata": {}, "attachments": {"a": {"b": float("nan")}}}
+    code = {"cell_type": "code", "source": "x", "metadata": {}, "outputs": [{"data": float("inf")}]}
+    notebook = read_notebook(save(folder, document(cells=[markdown, code])))
+    assert notebook.cells[0].attachments == {"a": {"b": None}}
 
 
 def test_missing_file_names_the_nearest(write: Any, folder: Path) -> None:

@@ -103,8 +103,21 @@ class Backend(ABC):
         """Read the job as it is now. Raises ``NotFound``."""
 
     @abstractmethod
-    async def jobs(self) -> list[JobStatus]:
-        """Read all jobs, newest first."""
+    async def jobs(self, *, limit: int | None = None, before: str | None = None) -> list[JobStatus]:
+        """Read jobs, newest first: all of them, or a page.
+
+        Parameters
+        ----------
+        limit:
+            At most so many; fewer mean that there are no more.
+        before:
+            Only jobs older than the one with this id, the last of the page before.
+
+        Raises
+        ------
+        NotFound
+            That job is gone, so nobody knows any more where its place was: begin again, or take the one above it.
+        """
 
     @abstractmethod
     async def find(self, text: str) -> list[JobRef]:

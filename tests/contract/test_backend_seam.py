@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_mltrain.errors import Conflict, ManifestError, NotFound
+from jupyter_mltrain.errors import Conflict, InvalidInput, ManifestError, NotFound
 from jupyter_mltrain.model.job import JobRef, Phase
 
 PATIENCE = 60
@@ -111,6 +111,23 @@ def test_jobs_are_listed_newest_first_and_found_by_id_and_name(site) -> None:
     assert site.call(site.backend.find, "job-2") == [refs[2]]
     assert site.call(site.backend.find, "default/job-2") == [refs[2]]
     assert site.call(site.backend.find, "other/job-2") == []
+
+
+def test_jobs_come_in_pages(site) -> None:
+    refs = [site.submit(tfjob(f"page-{n}", site.waiting)) for n in range(5)]
+
+    def page(**options: Any) -> list[JobRef]:
+        return [job.ref for job in asyncio.run(site.backend.jobs(**options))]
+
+    assert page(limit=2) == [refs[4], refs[3]]
+    assert page(limit=2, before=refs[3].id) == [refs[2], refs[1]]
+    assert page(limit=2, before=refs[1].id) == [refs[0]]
+    assert page(before=refs[2].id) == [refs[1], refs[0]]
+    assert page(limit=2, before=refs[0].id) == []
+    with pytest.raises(NotFound):
+        page(before="nobody")
+    with pytest.raises(InvalidInput):
+        page(limit=0)
 
 
 def test_a_replica_is_seen_from_start_to_end(site) -> None:

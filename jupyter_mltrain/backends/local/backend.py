@@ -83,7 +83,11 @@ class LocalBackend(Backend):
 
     def _set_slots(self, wanted: int | str) -> None:
         if not str(wanted).isdecimal() or int(wanted) < 1:
-            raise InvalidInput(f"The number of slots must be a whole number from 1 on, not {wanted!r}", field="slots")
+            raise InvalidInput(
+                f"The number of slots must be a whole number from 1 on, not {wanted!r}",
+                hint="Set MLTRAIN_SLOTS to how many jobs may run at once; suspend jobs that are not to run.",
+                field="slots",
+            )
         with self.store.write() as connection:
             put_setting(connection, "slots", int(wanted))
 
@@ -91,7 +95,11 @@ class LocalBackend(Backend):
         try:
             budget = parse_memory(wanted)
         except ValueError as error:
-            raise InvalidInput(f"The disk budget is not a size: {error}", field="disk_budget") from None
+            raise InvalidInput(
+                f"The disk budget is not a size: {error}",
+                hint="Set MLTRAIN_DISK_BUDGET to a number of bytes or to a size such as 20Gi.",
+                field="disk_budget",
+            ) from None
         with self.store.write() as connection:
             put_setting(connection, "disk_budget", budget)
 
@@ -172,6 +180,7 @@ class LocalBackend(Backend):
         return await asyncio.to_thread(self._status, ref)
 
     def _status(self, ref: JobRef) -> JobStatus:
+        tend_if_possible(self.store)
         with self.store.read() as connection:
             return job_status(connection, self.home, self._find(connection, ref))
 
@@ -207,15 +216,18 @@ class LocalBackend(Backend):
         tend_and_start(self.store)
         return [job_ref(job) for job in pruned]
 
-    async def jobs(self) -> list[JobStatus]:
-        """Read all jobs, newest first."""
-        return await asyncio.to_thread(self._jobs)
+    async def jobs(self, *, limit: int | None = None, before: str | None = None) -> list[JobStatus]:
+        """Read jobs, newest first: all of them, or at most ``limit`` that are older than the one with id ``before``."""
+        return await asyncio.to_thread(self._jobs, limit, before)
 
-    def _jobs(self) -> list[JobStatus]:
+    def _jobs(self, limit: int | None, before: str | None) -> list[JobStatus]:
+        if limit is not None and limit < 1:
+            raise InvalidInput(f"A page has at least 1 job, not {limit}", field="limit")
         tend_if_possible(self.store)
         with self.store.read() as connection:
-            found = tables.select_jobs(connection, "deleted = 0 ORDER BY created DESC, rowid DESC")
-            return job_statuses(connection, self.home, found)
+            if before is not None and tables.find_job(connection, before) is None:
+                raise NotFound(f"There is no job {before} on this machine", hint="List from the newest on.", job=before)
+            return job_statuses(connection, self.home, tables.newest_jobs(connection, limit, before))
 
     def watch(self, *, after: Cursor | None = None) -> AsyncIterator[Change]:
         """Follow all jobs, whoever changes them."""
@@ -241,6 +253,7 @@ class LocalBackend(Backend):
         return logs.read(folder, after=after, follow=follow, finished=lambda: self._replica_done(job.id, replica))
 
     def _replica_done(self, job_id: str, replica: str) -> bool:
+        tend_if_possible(self.store)  # who follows a log may be the only one there when the supervisor was killed
         with self.store.read() as connection:
             job = tables.find_job(connection, job_id)
             pod = tables.last_pod(connection, job_id, replica)

@@ -27,6 +27,9 @@ _INHERITED: Final = frozenset(
 """What describes the user and the machine. All else of the submitter's environment, secrets above all, stays behind."""
 
 
+_GRACE_SECONDS: Final = 30.0  # the default of terminationGracePeriodSeconds
+
+
 def context(environment: Mapping[str, str], kernel: Interpreter | None) -> dict[str, Any]:
     """Return what is kept of the submitter's surroundings for the life of the job.
 
@@ -58,7 +61,14 @@ def surroundings(home: Path, job: Job, pod: Pod) -> dict[str, str]:
         labels.ENV_PROGRAM_PATH: str(home / "programs"),
         labels.ENV_OUTPUT_URI: (home / "jobs" / job.id / "outputs").as_uri(),
         labels.ENV_INDEX: str(max(pod.idx, 0)),
+        labels.ENV_GRACE: f"{grace_seconds(pod):g}",
     }
+
+
+def grace_seconds(pod: Pod) -> float:
+    """Return the seconds between SIGTERM and SIGKILL; 0 leaves no time at all."""
+    seconds = pod.manifest["spec"].get("terminationGracePeriodSeconds")
+    return _GRACE_SECONDS if seconds is None else float(seconds)
 
 
 def field_value(pod: Pod, path: str) -> str:

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from ...errors import StorageError
+from ...errors import BackendUnavailable, StorageError
+from . import children
 
 _PACKAGE_ROOT: Final = str(Path(__file__).parents[3])
 
@@ -25,9 +26,6 @@ _PATIENCE: Final = 100  # tries
 
 _KEPT: Final = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
 """All that a supervisor needs of the environment: the job's own surroundings are kept in the database."""
-
-_children: set[int] = set()
-"""Supervisors that this process has started."""
 
 
 def take_lock(folder: Path) -> int | None:
@@ -62,7 +60,7 @@ def _open_lock(path: Path) -> int:
 
 def start_supervisor(home: Path, job: str, lock: int) -> None:
     """Start a detached supervisor that owns the lock from now on; the descriptor is closed here."""
-    take_in_supervisors()
+    children.take_in()
     nowhere = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
     try:
         pid = os.posix_spawn(
@@ -74,9 +72,15 @@ def start_supervisor(home: Path, job: str, lock: int) -> None:
             setsigmask=(),
             setsigdef=_DEFAULT_SIGNALS,
         )
+    except OSError as error:
+        raise BackendUnavailable(
+            f"No process could be started to look after job {job}: {error.strerror}",
+            hint="The job is kept and goes on once the machine has room for processes again: end some.",
+            job=job,
+        ) from error
     finally:
         os.close(lock)
-    _children.add(pid)
+    children.adopt(pid)
 
 
 def _program() -> str:
@@ -86,17 +90,3 @@ def _program() -> str:
         f"import sys; sys.path += {list(dict.fromkeys(paths))}; "
         "from jupyter_mltrain.backends.local.supervisor import main; main(sys.argv[1:])"
     )
-
-
-def take_in_supervisors() -> None:
-    """Let those of our children go that have ended, so that none stays behind as a zombie.
-
-    A double fork would leave that to the first process, which in a container often does not care.
-    """
-    for pid in list(_children):
-        try:
-            ended, _ = os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            ended = pid
-        if ended:
-            _children.discard(pid)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import Conflict, InvalidInput, StorageError
 from ...model.labels import ENV_REPLICA_UID
-from . import memory, shim
+from . import children, memory, shim
 
 if TYPE_CHECKING:
     import psutil
@@ -105,9 +105,6 @@ class ReplicaRun:
 _BLOCKED: Final = (signal.SIGTERM, signal.SIGUSR1)
 _DEFAULT: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD)
 
-_shims: set[int] = set()
-"""Shims that this process has started and must take in at their end."""
-
 
 def log_folder(folder: Path) -> Path:
     """Return where the log of the run in ``folder`` is."""
@@ -147,7 +144,7 @@ def launch(folder: Path, spec: ReplicaSpec) -> None:
 
 
 def _launch(folder: Path, spec: ReplicaSpec) -> None:
-    _take_in_shims()
+    children.take_in()
     log_folder(folder).mkdir(parents=True, exist_ok=True)
     followers_folder(folder).mkdir(exist_ok=True)
     control = folder / "control"
@@ -224,12 +221,12 @@ def _spawn(folder: Path, uid: str, control: int) -> None:
         setsigmask=_BLOCKED,  # the shim lets them in once it knows what to do with them
         setsigdef=_DEFAULT,
     )
-    _shims.add(pid)
+    children.adopt(pid)
 
 
 def inspect(folder: Path) -> ReplicaRun:
     """Say where the run in ``folder`` is. Cheap: a few small files, no process is looked at."""
-    _take_in_shims()
+    children.take_in()
     # In this order: if the shim is gone before the records are read, they are final.
     control = _open_control(folder)
     if control is not None:
@@ -298,17 +295,6 @@ def _read(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):  # cut short by a loss of power
         return {}
     return content
-
-
-def _take_in_shims() -> None:
-    """Let those of our children go that have ended, so that none stays behind as a zombie."""
-    for pid in list(_shims):
-        try:
-            ended, _ = os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            ended = pid
-        if ended:
-            _shims.discard(pid)
 
 
 def reap_lost(uid: str) -> int:

@@ -6,20 +6,18 @@ import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from ...model import labels
 from ...model.quantity import parse_cpu, parse_memory
 from . import memory, rendezvous, volumes
 from .container import Place, Resolved, resolve
 from .devices import processors, visible_devices_env
-from .environment import field_value, sources, surroundings
+from .environment import field_value, grace_seconds, sources, surroundings
 from .records import Job, Pod
 from .replica import ReplicaSpec
 from .shape import main_container
 from .store import storage_errors
-
-_GRACE_SECONDS: Final = 30.0  # the default of terminationGracePeriodSeconds
 
 
 def pod_folder(job_folder: Path, pod: str) -> Path:
@@ -82,7 +80,7 @@ def run_spec(home: Path, job: Job, pod: Pod) -> ReplicaSpec:
         argv=resolved.argv,
         env=_environment(home, job, pod, resolved, container),
         cwd=cwd,
-        grace_seconds=float(pod.manifest["spec"].get("terminationGracePeriodSeconds") or _GRACE_SECONDS),
+        grace_seconds=grace_seconds(pod),
         memory_limit=parse_memory(limits["memory"]) if "memory" in limits else None,
         bells=(folder / "bell",),
     )

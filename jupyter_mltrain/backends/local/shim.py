@@ -266,6 +266,22 @@ def why_not(program: str, env: dict[str, str], error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+def size(count: int) -> str:
+    """Return a number of bytes as a manifest says it, such as ``300Mi``."""
+    for exponent, unit in ((3, "Gi"), (2, "Mi"), (1, "Ki")):
+        if count and count % 1024**exponent == 0:
+            return f"{count // 1024**exponent}{unit}"
+    return f"{count} bytes"
+
+
+def signal_name(number: int) -> str:
+    """Return what a signal is called, such as ``SIGSEGV (Segmentation fault)``."""
+    try:
+        return f"{signal.Signals(number).name} ({signal.strsignal(number)})"
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
+
+
 class Memory:
     """Watches the memory limit of the process tree.
 
@@ -542,9 +558,9 @@ class Shim:
             code = 128 + number
         if self.memory.exceeded and code != 0:
             limit = self.spec["memory_limit"]
-            return 128 + signal.SIGKILL, signal.SIGKILL, "OOMKilled", f"more memory than the limit of {limit} bytes"
+            return 128 + signal.SIGKILL, signal.SIGKILL, "OOMKilled", f"more memory than the limit of {size(limit)}"
         if number:
-            return code, number, "Error", f"ended by signal {number} ({signal.strsignal(number)})"
+            return code, number, "Error", f"ended by {signal_name(number)}"
         return code, None, "Error" if code else "Completed", ""
 
     def _record_exit(self, code: int, number: int | None, reason: str, message: str) -> None:

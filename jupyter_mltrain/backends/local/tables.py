@@ -23,11 +23,12 @@ _FLAGS: Final = frozenset({"deleted", "resume", "deleting", "gone"})
 
 
 def _values(row: sqlite3.Row) -> dict[str, Any]:
-    values = dict(zip(row.keys(), row, strict=True))
-    for name in _JSON & values.keys():
-        values[name] = json.loads(values[name])
-    for name in _FLAGS & values.keys():
-        values[name] = bool(values[name])
+    values: dict[str, Any] = dict(row)
+    for name, text in values.items():
+        if name in _JSON:
+            values[name] = json.loads(text)
+        elif name in _FLAGS:
+            values[name] = bool(text)
     return values
 
 
@@ -74,10 +75,17 @@ def find_named(connection: sqlite3.Connection, kind: str, namespace: str, name: 
     return None if row is None else Job(**_values(row))
 
 
-def select_jobs(connection: sqlite3.Connection, condition: str, *arguments: Any) -> list[Job]:
+def select_jobs(connection: sqlite3.Connection, condition: str, *arguments: Any, **named: Any) -> list[Job]:
     """Return the jobs of a condition in SQL, which may end in ORDER BY and LIMIT."""
-    rows = connection.execute(f"SELECT * FROM jobs WHERE {condition}", arguments)  # noqa: S608 - our own conditions
+    rows = connection.execute(f"SELECT * FROM jobs WHERE {condition}", named or arguments)  # noqa: S608 - our own
     return [Job(**_values(row)) for row in rows]
+
+
+def newest_jobs(connection: sqlite3.Connection, limit: int | None, before: str | None) -> list[Job]:
+    """Return jobs, newest first, at most so many and only those older than one that there is (it may be deleted)."""
+    older = "(created, id) < (SELECT created, id FROM jobs WHERE id = :before)"
+    condition = f"deleted = 0 AND (:before IS NULL OR {older}) ORDER BY created DESC, id DESC LIMIT :limit"
+    return select_jobs(connection, condition, before=before, limit=-1 if limit is None else limit)
 
 
 def queue_position(connection: sqlite3.Connection, job: Job) -> int | None:
@@ -143,19 +151,22 @@ def pods_of(connection: sqlite3.Connection, job: str) -> list[Pod]:
 
 
 # Beside a single max(), SQLite takes the other columns from the row that has it (lang_select.html, "bare columns").
-_LATEST: Final = "SELECT *, max(generation) FROM pods"
+_REPLICA_COLUMNS: Final = ", ".join(name for name in Pod.__slots__ if name != "manifest")
+_LATEST: Final = f"SELECT {_REPLICA_COLUMNS}, max(generation) FROM pods"  # noqa: S608 - our own names
 
 
 def latest_pods(connection: sqlite3.Connection, jobs: Iterable[str]) -> dict[str, list[Pod]]:
-    """Return by job the last pod of each name, gone or not: what is known of each replica."""
+    """Return by job the last pod of each name, gone or not: what is known of each replica.
+
+    Without their manifests, which are most of a row and are not looked at.
+    """
     wanted = list(jobs)
     found: dict[str, list[Pod]] = {job: [] for job in wanted}
     query = f"{_LATEST} WHERE job IN (SELECT value FROM json_each(?)) GROUP BY job, name ORDER BY role, idx, name"  # noqa: S608
     for row in connection.execute(query, (dumps(wanted),)):
         values = _values(row)
         del values["max(generation)"]
-        pod = Pod(**values)
-        found[pod.job].append(pod)
+        found[values["job"]].append(Pod(manifest={}, **values))
     return found
 
 

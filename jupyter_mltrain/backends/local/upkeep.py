@@ -11,11 +11,11 @@ import os
 import sqlite3
 import time
 
-from ...errors import StorageError
-from . import scheduler, tables
+from ...errors import BackendUnavailable, StorageError
+from . import children, scheduler, tables
 from .devices import find_gpus
 from .ending import prune, purge, remove_folder
-from .liveness import start_supervisor, take_in_supervisors, take_lock
+from .liveness import start_supervisor, take_lock
 from .records import Job
 from .store import Store, setting
 
@@ -25,7 +25,7 @@ Unattended = tuple[str, int]
 
 def tend(store: Store) -> list[Unattended]:
     """Bring the data folder up to date and return the jobs for which the caller has to start supervisors."""
-    take_in_supervisors()
+    children.take_in()
     now = time.time()
     with store.read() as connection:
         due = scheduler.somebody_can_start(connection) or _expired(connection, now)
@@ -50,8 +50,8 @@ def tend_and_start(store: Store) -> list[str]:
 
 
 def tend_if_possible(store: Store) -> None:
-    """Do the same on the way to a look at the jobs, which a full or read-only disk must not prevent."""
-    with contextlib.suppress(StorageError):
+    """Do the same on the way to a look at the jobs, which a full or read-only disk or machine must not prevent."""
+    with contextlib.suppress(StorageError, BackendUnavailable):
         tend_and_start(store)
 
 

@@ -30,10 +30,11 @@ def job_status(connection: sqlite3.Connection, home: Path, job: Job) -> JobStatu
 def job_statuses(connection: sqlite3.Connection, home: Path, jobs: Sequence[Job]) -> list[JobStatus]:
     """Return jobs as they are now, in the same order."""
     pods = tables.latest_pods(connection, [job.id for job in jobs])
-    return [_status(connection, home, job, pods[job.id]) for job in jobs]
+    folders = (home / "jobs").as_uri()
+    return [_status(connection, folders, job, pods[job.id]) for job in jobs]
 
 
-def _status(connection: sqlite3.Connection, home: Path, job: Job, pods: list[Pod]) -> JobStatus:
+def _status(connection: sqlite3.Connection, folders: str, job: Job, pods: list[Pod]) -> JobStatus:
     return JobStatus(
         ref=job_ref(job),
         manifest=job.manifest,
@@ -42,14 +43,14 @@ def _status(connection: sqlite3.Connection, home: Path, job: Job, pods: list[Pod
         created_at=_time(job.created),
         queue_position=tables.queue_position(connection, job),
         message=_message(connection, job, pods),
-        outputs=_outputs(home, job),
+        outputs=_outputs(folders, job),
     )
 
 
-def _outputs(home: Path, job: Job) -> str:
+def _outputs(folders: str, job: Job) -> str:
     """Return where the executed notebook and the model go: as the manifest says, else into the data folder."""
     named = [v.get("value") for v in container_environment(job.manifest) if v.get("name") == ENV_OUTPUT_URI]
-    return next((value for value in named if value), (home / "jobs" / job.id / "outputs").as_uri())
+    return next((value for value in named if value), f"{folders}/{job.id}/outputs")
 
 
 def _time(seconds: float | None) -> str:

@@ -81,6 +81,23 @@ def test_a_secret_that_has_gone_since_fails_the_replica_with_words(make_machine,
     assert "'hub'" in job.message
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(None, "30"), (7, "7"), (0, "0")])
+def test_a_replica_is_told_how_long_its_grace_is(machine, seconds: int | None, told: str) -> None:
+    pod = {} if seconds is None else {"terminationGracePeriodSeconds": seconds}
+    ref = machine.run("graced", "echo $MLTRAIN_GRACE", pod=pod)
+    machine.ended(ref)
+    assert machine.log(ref, "graced-worker-0").strip() == told
+
+
+def test_without_grace_a_replica_is_killed_at_once(machine) -> None:
+    deaf = "trap '' TERM; while :; do sleep 0.1; done"
+    ref = machine.run("ungraced", deaf, pod={"terminationGracePeriodSeconds": 0})
+    machine.running(ref)
+    machine.call(machine.backend.cancel, ref)
+    [replica] = machine.ended(ref).replicas
+    assert replica.exit_code == 137
+
+
 def test_replicas_are_told_of_each_other_on_this_machine(machine) -> None:
     ref = machine.run("team", SHOW_ENV, replicas={"Worker": 2}, successPolicy="AllWorkers")
     first, second = (json.loads(env_of(machine, ref, f"team-worker-{n}")["TF_CONFIG"]) for n in (0, 1))

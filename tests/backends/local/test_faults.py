@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import json
 import os
+import select
 import signal
 import sqlite3
 import subprocess
@@ -18,7 +21,7 @@ import pytest
 from jupyter_mltrain.backends.local import LocalBackend, schema
 from jupyter_mltrain.backends.local.clock import Clock
 from jupyter_mltrain.backends.local.store import Store, put_setting
-from jupyter_mltrain.errors import ManifestError, StorageError
+from jupyter_mltrain.errors import BackendUnavailable, ManifestError, NotFound, StorageError
 from jupyter_mltrain.model.job import Phase
 
 PATIENCE = 60
@@ -301,6 +304,93 @@ def test_fresh_folder_opened_by_many_at_once(tmp_path: Path) -> None:
     )
     processes = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "home")]) for _ in range(6)]
     assert [process.wait(PATIENCE) for process in processes] == [0] * 6
+
+
+@contextlib.contextmanager
+def bell_of(machine, ref) -> Iterator[int]:
+    """Open the bell of a job's supervisor: readable, as an error, once that has died."""
+    fd = os.open(machine.backend.store.job_folder(ref.id) / "bell", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def kill_supervisor(machine, ref) -> None:
+    with bell_of(machine, ref) as fd:
+        for supervisor in machine.supervisors():
+            supervisor.kill()
+        assert select.select([fd], [], [], PATIENCE)[0]
+
+
+def test_one_look_at_a_job_replaces_a_supervisor_that_was_killed(machine) -> None:
+    ref = machine.submit(machine.waiting("lonely"))
+    machine.running(ref)
+    kill_supervisor(machine, ref)
+    assert machine.status(ref).phase is Phase.RUNNING
+    [supervisor] = machine.supervisors()
+    machine.cue("lonely-worker-0", 3)
+    psutil.wait_procs([supervisor], timeout=PATIENCE)
+    assert machine.status(ref).phase is Phase.FAILED
+    machine.at_rest()
+
+
+def test_a_look_at_a_waiting_job_sees_to_the_one_that_holds_it_up(make_machine) -> None:
+    machine = make_machine(slots=1)
+    first = machine.submit(machine.waiting("first"))
+    machine.running(first)
+    second = machine.run("second", "true")
+    kill_supervisor(machine, first)
+    machine.cue("first-worker-0", 0)
+    assert machine.status(second).queue_position == 1
+    machine.at_rest()
+    assert machine.status(second).phase is Phase.SUCCEEDED
+
+
+def test_who_follows_a_log_sees_its_end_though_the_supervisor_was_killed(machine) -> None:
+    ref = machine.submit(machine.waiting("told"))
+    machine.running(ref)
+
+    async def follow() -> str:
+        log = machine.backend.logs(ref, "told-worker-0", follow=True)
+        return "".join([chunk.text async for chunk in log])
+
+    async def story() -> str:
+        following = asyncio.create_task(follow())
+        followers = machine.backend.store.job_folder(ref.id) / "replicas" / "told-worker-0" / "followers"
+        while not list(followers.iterdir()):
+            await asyncio.sleep(0)
+        await asyncio.to_thread(kill_supervisor, machine, ref)
+        machine.cue("told-worker-0", 0)
+        return await asyncio.wait_for(following, PATIENCE)
+
+    assert asyncio.run(story()) == ""
+    machine.at_rest()
+    assert machine.status(ref).phase is Phase.SUCCEEDED
+
+
+def test_a_job_whose_time_to_live_is_over_is_gone_for_who_looks(machine) -> None:
+    ref = machine.run("brief", "true", policy={"ttlSecondsAfterFinished": 3600})
+    machine.ended(ref)
+    machine.at_rest()
+    with machine.backend.store.write() as connection:
+        connection.execute("UPDATE jobs SET expires = 1")
+    with pytest.raises(NotFound):
+        machine.status(ref)
+    assert not machine.backend.store.job_folder(ref.id).exists()
+
+
+def test_no_room_for_a_supervisor_loses_no_job(machine, monkeypatch) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_spawn", refuse)
+        with pytest.raises(BackendUnavailable) as caught:
+            machine.submit(machine.waiting("squeezed"), "squeezed")
+        assert caught.value.hint
+        [job] = machine.call(machine.backend.jobs)
+    machine.running(job.ref)
 
 
 def test_a_supervisor_that_is_stopped_and_killed_is_replaced_by_a_watch(machine) -> None:

@@ -56,7 +56,7 @@ def test_more_than_the_limit_is_oom_killed(limited, code):
     run = limited(code).launch()
     record = run.ended()
     assert (record.exit_code, record.signal, record.reason) == (137, signal.SIGKILL, "OOMKilled")
-    assert record.message == f"more memory than the limit of {LIMIT} bytes"
+    assert record.message == f"more memory than the limit of {LIMIT // 2**20}Mi"
     assert record.peak_memory > LIMIT / 2
     assert {p.pid for p in run.processes()} <= {run.now.shim_pid}
     assert memory.find_groups(run.spec.uid) == []

@@ -31,9 +31,9 @@ WAIT = "import os; os.read(os.pipe()[0], 1)"
         ("pass", 0, None, "Completed", ""),
         ("import sys; sys.exit(1)", 1, None, "Error", ""),
         ("import os; os._exit(255)", 255, None, "Error", ""),
-        ("import os; os.kill(os.getpid(), 9)", 137, 9, "Error", "ended by signal 9 (Killed)"),
-        ("import ctypes; ctypes.string_at(0)", 139, 11, "Error", "ended by signal 11 (Segmentation fault)"),
-        ("import os; os.abort()", 134, 6, "Error", "ended by signal 6 (Aborted)"),
+        ("import os; os.kill(os.getpid(), 9)", 137, 9, "Error", "ended by SIGKILL (Killed)"),
+        ("import ctypes; ctypes.string_at(0)", 139, 11, "Error", "ended by SIGSEGV (Segmentation fault)"),
+        ("import os; os.abort()", 134, 6, "Error", "ended by SIGABRT (Aborted)"),
         ("import os, sys; sys.stdout.close(); os.close(2); os._exit(4)", 4, None, "Error", ""),
     ],
 )
@@ -41,6 +41,18 @@ def test_every_end_has_its_record(python, code, exit_code, number, reason, messa
     record = python(code).launch().ended()
     assert (record.exit_code, record.signal, record.reason, record.message) == (exit_code, number, reason, message)
     assert record.peak_memory > 2**20
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(300 * 2**20, "300Mi"), (2**31, "2Gi"), (2**20 + 2**10, "1025Ki"), (1_000_000, "1000000 bytes"), (0, "0 bytes")],
+)
+def test_sizes_are_said_as_in_a_manifest(count, said):
+    assert shim.size(count) == said
+
+
+def test_a_signal_without_a_name_of_its_own_has_its_number():
+    assert shim.signal_name(40) == "signal 40"
 
 
 def test_processor_time_of_the_whole_tree_is_counted(python):

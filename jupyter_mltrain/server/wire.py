@@ -457,14 +457,25 @@ class NotebookSnapshot(Wire):
 
 
 class NotebookChanged(Wire):
-    """Cells that changed, by index, whole; then texts to append to streams of other cells."""
+    """Cells that changed, by index, whole; then outputs to set and texts to append to streams, in other cells."""
 
     type: Literal["notebookChanged"] = "notebookChanged"
     cells: dict[str, CellState] = {}
     """Index as text -> the cell, whole. An index one past the end is a new cell."""
+    outputs: tuple[CellOutput, ...] = ()
+    """In order; so a cell with many plots is not sent again with each of them."""
     texts: tuple[StreamText, ...] = ()
     progress: Progress | None = None
     error: str = ""
+
+
+class CellOutput(Wire):
+    """An output to put in the place of another, or, with an index one past the end, after the last one."""
+
+    cell: int
+    output: int
+    value: dict[str, Any]
+    """nbformat 4: untrusted."""
 
 
 class StreamText(Wire):
@@ -547,6 +558,6 @@ class Message(Wire):
 
 
 class ClientMessage(Wire):
-    """What a client sends."""
+    """What a client sends: on the wire it is ``message`` alone, e.g. ``{"type": "subscribe", "topic": "jobs"}``."""
 
     message: Annotated[Subscribe | Unsubscribe | Ping, Field(discriminator="type")]

@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from tests.support import Mltrain, NotebookWriter, data_folder, stop_all, write_
 # A busy machine is no error: no test asserts wall time, those with random examples neither.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+# What a script starts in the background ignores SIGINT, and so would the processes that the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

@@ -24,6 +24,9 @@ rank, world_size : int
     Place among, and number of, the replicas that train.
 leader : bool
     Whether this replica's executed notebook and model are the job's.
+strategy : str or None
+    TensorFlow distribution strategy that the job was asked to use, such as ``multi_worker_mirrored``; ``None`` where
+    none was named.
 channels : dict of str to str
     The named inputs of the job: where each lies, as the job says. `channel` gives one as a path.
 """
@@ -61,6 +64,7 @@ __all__ = [
     "rank",
     "report",
     "role",
+    "strategy",
     "world_size",
 ]
 
@@ -70,6 +74,7 @@ index: int
 rank: int
 world_size: int
 leader: bool
+strategy: str | None
 channels: dict[str, str]
 
 _NAME_LIMIT: Final = 200  # characters of a metric's name
@@ -85,6 +90,8 @@ def __getattr__(name: str) -> Any:
         return folder
     if name in ("role", "index", "rank", "world_size", "leader"):
         return getattr(_replica(), name)
+    if name == "strategy":
+        return os.environ.get(labels.ENV_STRATEGY)
     if name == "channels":
         return replica.channels(os.environ)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -24,6 +24,7 @@ from .types import (
 )
 
 if TYPE_CHECKING:
+    from ..model.findings import Finding
     from .validation import Verdict
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "OperatorEvent",
     "Pod",
     "check_manifest",
+    "findings",
     "published",
     "reconcile",
     "validate",
@@ -105,6 +107,13 @@ def check_manifest(manifest: Mapping[str, Any]) -> None:
     from . import validation
 
     validation.check_manifest(manifest)
+
+
+def findings(manifest: Mapping[str, Any]) -> list[Finding]:
+    """Return why a manifest that :func:`validate` accepts would nevertheless never run; empty where it would."""
+    from . import preflight
+
+    return preflight.findings(manifest)
 
 
 def published(status: Mapping[str, Any]) -> dict[str, Any]:

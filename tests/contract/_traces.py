@@ -114,7 +114,9 @@ class Replayer:
         return self.manifest["spec"].get("runPolicy") or {}
 
     def first(self) -> Worlds:
-        return {World(suspend=self.run_policy.get("suspend")): Told()}
+        # The schema fills in suspend wherever there is a run policy: resuming such a job is no change at all.
+        unset = False if "runPolicy" in self.manifest["spec"] else None
+        return {World(suspend=self.run_policy.get("suspend", unset)): Told()}
 
     # --- the operator
 

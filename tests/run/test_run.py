@@ -221,3 +221,9 @@ def test_the_keras_callback_reports_epochs_and_progress(mailbox: Mailbox) -> Non
     done = [message["done"] for message in messages if message["type"] == "progress"]
     assert done == sorted(done)
     assert messages[-1] == {"type": "progress", "done": 12.0, "total": 12.0}
+
+
+def test_the_strategy_that_the_job_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run.strategy is None
+    monkeypatch.setenv(labels.ENV_STRATEGY, "multi_worker_mirrored")
+    assert run.strategy == "multi_worker_mirrored"

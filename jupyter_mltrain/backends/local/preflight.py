@@ -16,6 +16,7 @@ from ...model.job import Manifest
 from ...model.labels import ANNOTATION_KERNEL
 from ...model.quantity import parse_memory
 from ...notebook.environment import Interpreter, kernel_interpreter
+from ...operator import findings as operator_findings
 from . import devices, leases, scheduler, volumes
 from .container import Place, resolve
 from .shape import Group, groups, init_containers, main_container
@@ -88,7 +89,8 @@ def findings(manifest: Manifest, home: Path, name_is_taken: Callable[[Manifest],
         check_manifest(manifest, Sources.named_in(os.environ))
     except MltrainError as error:
         return [_error("manifest", error.message, error.hint, str(error.details.get("field") or ""))]
-    found = [*_name(manifest, name_is_taken), *_kernel(manifest), *_space(home), *_accelerators(manifest)]
+    found = [*operator_findings(manifest), *_name(manifest, name_is_taken), *_kernel(manifest)]
+    found += [*_space(home), *_accelerators(manifest)]
     for group in groups(manifest):
         found += [*_sidecars(manifest, group), *_size(manifest, group)]
     return found

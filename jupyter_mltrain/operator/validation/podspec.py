@@ -75,6 +75,18 @@ def _check_name(value: Value, key: str, rule: Callable[[str], list[str]], path: 
             yield invalid(f"{path}.{key}", text, line)
 
 
+def _check_own_name(item: Value, seen: set[str], path: str) -> Iterator[FieldError]:
+    """Check the name of an item of a list in which each name may stand once, and add it to those seen."""
+    name = item.get("name") or ""
+    if not name:
+        yield required(f"{path}.name")
+    elif name in seen:
+        yield duplicate(f"{path}.name", name)
+    for line in dns_1123_label(name) if name else ():
+        yield invalid(f"{path}.name", name, line)
+    seen.add(name)
+
+
 def _check_one_of(value: Value, key: str, allowed: tuple[str, ...], path: str) -> Iterator[FieldError]:
     if (text := value.get(key)) and text not in allowed:
         yield not_supported(f"{path}.{key}", text, allowed)
@@ -111,16 +123,10 @@ def _check_toleration(toleration: Value, path: str) -> Iterator[FieldError]:
 
 
 def _check_volumes(volumes: list[Value], path: str) -> Iterator[FieldError]:
-    seen = set()
+    seen: set[str] = set()
     for number, volume in enumerate(volumes):
-        at, name = f"{path}[{number}]", volume.get("name") or ""
-        if not name:
-            yield required(f"{at}.name")
-        elif name in seen:
-            yield duplicate(f"{at}.name", name)
-        for line in dns_1123_label(name) if name else ():
-            yield invalid(f"{at}.name", name, line)
-        seen.add(name)
+        at = f"{path}[{number}]"
+        yield from _check_own_name(volume, seen, at)
         yield from _check_source(
             {key: value for key, value in volume.items() if key != "name" and value is not None}, at
         )
@@ -138,17 +144,11 @@ def _check_source(sources: dict[str, Value], path: str) -> Iterator[FieldError]:
 
 
 def _check_containers(spec: Value, volumes: set[Any], path: str) -> Iterator[FieldError]:
-    seen = set()
+    seen: set[str] = set()
     for group in ("containers", "initContainers"):
         for number, container in enumerate(_items(spec, group)):
-            at, name = f"{path}.{group}[{number}]", container.get("name") or ""
-            if not name:
-                yield required(f"{at}.name")
-            elif name in seen:
-                yield duplicate(f"{at}.name", name)
-            for line in dns_1123_label(name) if name else ():
-                yield invalid(f"{at}.name", name, line)
-            seen.add(name)
+            at = f"{path}.{group}[{number}]"
+            yield from _check_own_name(container, seen, at)
             yield from _check_container(container, volumes, at)
 
 

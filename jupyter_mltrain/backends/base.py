@@ -42,7 +42,7 @@ class LogChunk:
     replica: str
     cursor: Cursor  # position after this chunk
     text: str
-    truncated: bool = False  # lines before this chunk are gone (rotated away)
+    truncated: bool = False  # lines before this chunk are gone (rotated away), or left out by ``tail``
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +129,18 @@ class Backend(ABC):
 
     @abstractmethod
     def logs(
-        self, ref: JobRef, replica: str, *, after: Cursor | None = None, follow: bool = False
+        self,
+        ref: JobRef,
+        replica: str,
+        *,
+        after: Cursor | None = None,
+        tail: int | None = None,
+        follow: bool = False,
     ) -> AsyncIterator[LogChunk]:
-        """Read a replica's log from a cursor on; with ``follow`` until the replica is done for good."""
+        """Read a replica's log from a cursor on, or its last ``tail`` lines without reading what is before them.
+
+        With ``follow``, go on until the replica is done for good.
+        """
 
     @abstractmethod
     async def events(self, ref: JobRef) -> list[Event]:

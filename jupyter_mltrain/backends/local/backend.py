@@ -12,6 +12,7 @@ import uuid
 from collections.abc import AsyncIterator
 from copy import deepcopy
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -242,7 +243,13 @@ class LocalBackend(Backend):
             return tables.events_of(connection, self._find(connection, ref).id)
 
     def logs(
-        self, ref: JobRef, replica: str, *, after: Cursor | None = None, follow: bool = False
+        self,
+        ref: JobRef,
+        replica: str,
+        *,
+        after: Cursor | None = None,
+        tail: int | None = None,
+        follow: bool = False,
     ) -> AsyncIterator[LogChunk]:
         """Read a replica's log over all its runs. Raises ``NotFound``."""
         with self.store.read() as connection:
@@ -250,7 +257,8 @@ class LocalBackend(Backend):
             if tables.last_pod(connection, job.id, replica) is None:
                 raise NotFound(f"Job {job.name} has no replica {replica!r}", replica=replica)
         folder = pod_folder(self.store.job_folder(job.id), replica)
-        return logs.read(folder, after=after, follow=follow, finished=lambda: self._replica_done(job.id, replica))
+        done = partial(self._replica_done, job.id, replica)
+        return logs.read(folder, after=after, tail=tail, follow=follow, finished=done)
 
     def _replica_done(self, job_id: str, replica: str) -> bool:
         tend_if_possible(self.store)  # who follows a log may be the only one there when the supervisor was killed

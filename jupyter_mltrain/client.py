@@ -226,13 +226,13 @@ def submit(
         root=None if root is None else Path(root),
         python=python,
     )
-    service = _run(_open(backend))
+    service = _run(Service.open(backend))
     return Job(_run(_submit(service, request, force)), service)
 
 
 def plan(notebook: str | Path, *, backend: str = "local", **request: Any) -> Plan:
     """Say what a submit would do, without doing it; arguments as `service.Request` takes them."""
-    service = _run(_open(backend))
+    service = _run(Service.open(backend))
     return _run(service.plan(Request(notebook=Path(notebook), **request)))
 
 
@@ -241,20 +241,16 @@ def check(notebook: str | Path, **request: Any) -> tuple[Finding, ...]:
     return plan(notebook, **request).findings
 
 
-def jobs(backend: str = "local") -> list[Job]:
-    """Return all jobs, newest first."""
-    service = _run(_open(backend))
-    return [Job(status.ref, service) for status in _run(service.jobs())]
+def jobs(backend: str = "local", *, limit: int | None = None) -> list[Job]:
+    """Return the jobs, newest first, at most ``limit`` of them."""
+    service = _run(Service.open(backend))
+    return [Job(status.ref, service) for status in _run(service.jobs(limit=limit)).jobs]
 
 
 def job(text: str, backend: str = "local") -> Job:
     """Return the job that an id, the beginning of an id, or a name means."""
-    service = _run(_open(backend))
+    service = _run(Service.open(backend))
     return Job(_run(service.find(text)), service)
-
-
-async def _open(backend: str) -> Service:
-    return await Service(backend).__aenter__()
 
 
 async def _submit(service: Service, request: Request, force: bool) -> JobRef:

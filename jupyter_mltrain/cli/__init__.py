@@ -5,6 +5,7 @@ Each command lives in a module that is imported only when the command runs, so t
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -82,9 +83,11 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 def app() -> None:
     """Notebooks as training jobs: TFJob or PyTorchJob, on this machine or on a Kubernetes cluster.
 
+    A job is named by its id, the beginning of its id, or its name.
+
     Exit codes: 0 done and succeeded, 1 the job failed, 2 the input was wrong, 3 it could not be done, 4 the job was
-    cancelled, 5 its end was not seen (it was deleted), 130 interrupted (a job that was
-    being followed goes on), 70 a fault in mltrain itself.
+    cancelled, 5 its end was not seen (it was deleted), 130 interrupted (a job that was being followed goes on),
+    141 the reader of the output went away, 70 a fault in mltrain itself.
     """
 
 
@@ -105,8 +108,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = 130
     except BrokenPipeError:
         # The reader of the pipe went away (`mltrain list | head`): say nothing, and let the interpreter not try to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         code = 141
+    except OSError as error:
+        code = _no_output(error) if error.errno == errno.ENOSPC else _unforeseen(error, as_json=as_json)
     except Exception as error:  # noqa: BLE001  (nobody foresaw it; a user still gets a sentence, not a traceback)
         code = _unforeseen(error, as_json=as_json)
     sys.exit(code if isinstance(code, int) else 0)
@@ -118,6 +123,18 @@ def _wrong_usage(error: click.ClickException, *, as_json: bool) -> int:
     else:
         error.show()
     return error.exit_code
+
+
+def _no_output(error: OSError) -> int:
+    """Say that nothing can be written: the backend's own full disk is a `StorageError` long before."""
+    _drop_output()
+    print_error(MltrainError(f"The output was not written: {error.strerror}"), as_json=False)
+    return 3
+
+
+def _drop_output() -> None:
+    """Send what standard output still holds to nowhere, so that the interpreter ends without a word about it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _unforeseen(error: Exception, *, as_json: bool) -> int:

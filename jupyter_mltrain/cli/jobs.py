@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,12 @@ import click
 
 from ..model.job import JobStatus, Phase, parse_timestamp
 from .context import backend_option, job_argument, with_service
-from .output import age, columns, json_option, print_json
+from .output import age, columns, json_option, print_json, print_json_line
 
 if TYPE_CHECKING:
-    from ..service import Service
+    from ..service import JobPage, Output, Service
 
+_KINDS = click.Choice(["TFJob", "PyTorchJob", "Job"], case_sensitive=False)
 _STATES = click.Choice([phase.value for phase in Phase], case_sensitive=False)
 
 
@@ -41,25 +43,45 @@ def role_counts(job: JobStatus) -> dict[str, dict[str, int]]:
 
 
 @click.command("list")
-@click.option("--all-namespaces/--namespace", "_all", default=True, hidden=True)
 @click.option("--state", "states", multiple=True, type=_STATES, help="Only jobs in this state. Repeatable.")
+@click.option("--kind", "kinds", multiple=True, type=_KINDS, help="Only jobs of this kind. Repeatable.")
+@click.option("--notebook", default="", metavar="NAME", help="Only runs of this notebook: its path, name or stem.")
+@click.option("--search", "text", default="", metavar="TEXT", help="Only jobs with this text in id, name or message.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most this many.")
+@click.option("--before", metavar="ID", help="Only jobs older than this one: the last of the page before.")
 @json_option
 @backend_option
-def list_command(_all: bool, states: tuple[str, ...], limit: int, as_json: bool, backend: str) -> None:
-    """List jobs, newest first."""
-    jobs = with_service(backend, lambda service: service.jobs())
-    jobs = [job for job in jobs if not states or job.phase.value in states]
+def list_command(
+    states: tuple[str, ...],
+    kinds: tuple[str, ...],
+    notebook: str,
+    text: str,
+    limit: int,
+    before: str | None,
+    as_json: bool,
+    backend: str,
+) -> None:
+    """List jobs, newest first, page by page."""
+    from ..service import JobFilter
+
+    wanted = JobFilter([Phase(state) for state in states], kinds, notebook, text)
+
+    async def read(service: Service) -> JobPage:
+        newer = None if before is None else (await service.find(before)).id
+        return await service.jobs(wanted, limit=limit, before=newer)
+
+    page = with_service(backend, read)
     if as_json:
-        print_json([job.to_dict() for job in jobs[:limit]])
-        return
-    if not jobs:
+        print_json([job.to_dict() for job in page.jobs])
+    elif page.jobs:
+        now = datetime.now(UTC)
+        click.echo(columns(["ID", "NAME", "KIND", "STATE", "REPLICAS", "AGE"], [row(job, now) for job in page.jobs]))
+    elif before is not None or wanted != JobFilter():
+        click.echo("No such jobs.", err=True)
+    else:
         click.echo("No jobs. Run one: mltrain submit NOTEBOOK", err=True)
-        return
-    now = datetime.now(UTC)
-    click.echo(columns(["ID", "NAME", "KIND", "STATE", "REPLICAS", "AGE"], [row(job, now) for job in jobs[:limit]]))
-    if len(jobs) > limit:
-        click.echo(f"... and {len(jobs) - limit} older: --limit {len(jobs)}", err=True)
+    if page.next is not None:
+        click.echo(f"There are more: add --before {page.next}, or a greater --limit.", err=True)
 
 
 @click.command("show")
@@ -69,19 +91,20 @@ def list_command(_all: bool, states: tuple[str, ...], limit: int, as_json: bool,
 def show_command(job: str, as_json: bool, backend: str) -> None:
     """Show one job: conditions, replicas, outputs."""
 
-    async def read(service: Service) -> tuple[JobStatus, str]:
+    async def read(service: Service) -> tuple[JobStatus, str, list[Output]]:
         found = await service.status(await service.find(job))
-        return found, await service.failure(found.ref) if found.phase is Phase.FAILED else ""
+        error = await service.failure(found.ref) if found.phase is Phase.FAILED else ""
+        return found, error, await service.outputs(found.ref)
 
-    found, error = with_service(backend, read)
+    found, error, outputs = with_service(backend, read)
     if as_json:
         print_json({**found.to_dict(), "error": error})
     else:
-        click.echo(describe(found, error))
+        click.echo(describe(found, error, outputs))
 
 
-def describe(job: JobStatus, error: str = "") -> str:
-    """Return everything about a job as text, with what ended its notebook."""
+def describe(job: JobStatus, error: str, outputs: Sequence[Output]) -> str:
+    """Return everything about a job as text, with what ended its notebook and what it left behind."""
     facts = [
         f"{job.ref.kind} {job.ref.namespace}/{job.ref.name}",
         f"  id       {job.ref.id}",
@@ -90,7 +113,7 @@ def describe(job: JobStatus, error: str = "") -> str:
     ]
     facts += [f"  error    {error}"] * bool(error)
     facts += [f"  why      {job.message}"] * bool(job.message)
-    facts += [f"  outputs  {job.outputs}"] * bool(job.outputs)
+    facts += [f"  {output.word:<8} {output.path}" for output in outputs]
     conditions = [[c.type, c.status, c.last_transition_time, c.reason, c.message] for c in job.conditions]
     replicas = [
         [r.name, r.phase, str(r.restarts), "" if r.exit_code is None else str(r.exit_code), r.reason, r.message]
@@ -122,15 +145,9 @@ def logs_command(
     async def stream(service: Service) -> None:
         ref = await service.find(job)
         async for line in service.log_lines(ref, replica, follow=follow, raw=raw, tail=tail):
-            click.echo(_json_line(line) if as_json else line)
+            print_json_line({"line": line}) if as_json else click.echo(line)
 
     with_service(backend, stream)
-
-
-def _json_line(line: str) -> str:
-    import json
-
-    return json.dumps({"line": line}, ensure_ascii=False)
 
 
 @click.command("events")

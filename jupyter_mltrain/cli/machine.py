@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ..errors import InvalidInput
 from .context import backend_option, with_service
 from .output import columns, json_option, print_json
 
@@ -40,6 +41,8 @@ def samples_command(name: str | None, to: Path | None, as_json: bool) -> None:
     """List the sample notebooks, or copy one: `mltrain samples recommender --to .`"""
     from ..samples import copy_sample, get_sample, list_samples
 
+    if name is None and to is not None:
+        raise click.UsageError("--to copies one sample: name it, as in `mltrain samples recommender --to .`")
     if name is not None and to is not None:
         target = copy_sample(get_sample(name), to)
         print_json({"path": str(target)}) if as_json else click.echo(f"{target}")
@@ -59,8 +62,18 @@ def samples_command(name: str | None, to: Path | None, as_json: bool) -> None:
 @backend_option
 def recover_command(disk_budget: str | None, as_json: bool, backend: str) -> None:
     """Look after jobs whose supervisor died; clean up. Every other command does the first part by itself."""
-    result = with_service(backend, lambda service: service.recover(disk_budget=disk_budget))
+    budget = None if disk_budget is None else _size(disk_budget)
+    result = with_service(backend, lambda service: service.recover(disk_budget=budget))
     if as_json:
-        print_json(result)
+        print_json(asdict(result))
         return
-    click.echo(f"{len(result['recovered'])} job(s) looked after, {len(result['pruned'])} old run(s) deleted")
+    click.echo(f"{len(result.recovered)} job(s) looked after, {len(result.pruned)} old run(s) deleted")
+
+
+def _size(text: str) -> int:
+    from ..model.quantity import parse_memory
+
+    try:
+        return parse_memory(text)
+    except ValueError as error:
+        raise InvalidInput(f"--disk-budget: {error}", hint="Give a size such as 20Gi.") from None

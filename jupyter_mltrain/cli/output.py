@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -18,12 +19,17 @@ json_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
 _SEVERITY_STYLE = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 
 
+def styled(text: str, **style: Any) -> str:
+    """Return text in colour, or as it is where NO_COLOR is set (no-color.org)."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, **style)
+
+
 def print_error(error: MltrainError, *, as_json: bool) -> None:
     """Print an error on standard error: message and hint, or one JSON object."""
     if as_json:
         click.echo(json.dumps({"error": error.to_dict()}, default=str), err=True)
         return
-    click.echo(click.style("Error: ", fg="red", bold=True) + error.message, err=True)
+    click.echo(styled("Error: ", fg="red", bold=True) + error.message, err=True)
     if error.hint:
         click.echo(f"  {error.hint}", err=True)
 
@@ -33,10 +39,15 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
+def print_json_line(value: Any) -> None:
+    """Print one JSON value on one line of a stream."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
 def print_findings(findings: Iterable[Finding], *, err: bool = True) -> None:
     """Print one line for each finding, its hint below it."""
     for finding in findings:
-        word = click.style(f"{finding.severity.value}:", fg=_SEVERITY_STYLE[finding.severity])
+        word = styled(f"{finding.severity.value}:", fg=_SEVERITY_STYLE[finding.severity])
         click.echo(f"{word} {finding.message} [{finding.code}]", err=err)
         if finding.hint:
             click.echo(f"  {finding.hint}", err=err)

@@ -12,12 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ..model.job import JobStatus, Phase, parse_timestamp
+from ..service.summary import finished_at
 from .jobs import counts
 from .output import age
 
 if TYPE_CHECKING:
     from ..service import RunProgress
 
+_WIDE = 90  # columns of a terminal that has room for everything
 _SHAPES = {
     Phase.QUEUED: ("○", "blue"),
     Phase.CREATED: ("○", "blue"),
@@ -40,9 +42,9 @@ def state_text(job: JobStatus) -> Text:
 def elapsed(job: JobStatus) -> str:
     """Return how long the job has run, or ran."""
     start = job.status.get("startTime")
-    if not start:
+    end = finished_at(job)
+    if not start or (job.finished and not end):
         return ""
-    end = job.status.get("completionTime")
     finish = parse_timestamp(end) if end else datetime.now(UTC)
     return age((finish - parse_timestamp(start)).total_seconds())
 
@@ -89,13 +91,14 @@ def _progress(progress: RunProgress) -> RenderableType:
     return row
 
 
-def jobs_table(jobs: Sequence[JobStatus]) -> RenderableType:
-    """Draw all jobs as one table."""
+def jobs_table(jobs: Sequence[JobStatus], width: int) -> RenderableType:
+    """Draw all jobs as one table; where there is little room, without replicas: what names a job comes first."""
+    wide = width >= _WIDE
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("id", "name", "kind", "state", "replicas", "time"):
-        # Where there is little room, rich takes it from the columns that may wrap; what names a job stays whole.
+    for title in ("id", "name", "kind", "state", *(["replicas"] if wide else []), "time"):
+        # Rich takes room from the columns that may wrap.
         table.add_column(title, no_wrap=title not in ("name", "replicas"))
     for job in jobs:
         name, replicas = (Text(text, no_wrap=True, overflow="ellipsis") for text in (job.ref.name, counts(job)))
-        table.add_row(job.ref.id, name, job.ref.kind, state_text(job), replicas, elapsed(job))
+        table.add_row(job.ref.id, name, job.ref.kind, state_text(job), *([replicas] if wide else []), elapsed(job))
     return table

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..model.job import JobRef, JobStatus
+from ..errors import InvalidInput
+from ..model.job import JobRef, Phase
 from .context import backend_option, with_service
 from .options import parameter_values, role_options, spec_from_options, training_options
 from .output import json_option, print_findings, print_json
-from .watch import exit_code, follow_job
+from .watch import exit_code, follow_job, goes_on
 
 if TYPE_CHECKING:
     from ..service import Plan, Request, Service
@@ -91,13 +92,22 @@ def apply_command(filenames: tuple[str, ...], wait: bool, follow: bool, as_json:
     """
 
     async def work(service: Service) -> int:
-        refs = await service.apply(*(sys.stdin.read() if name == "-" else Path(name) for name in filenames))
+        refs = await service.apply(*(_standard_input() if name == "-" else Path(name) for name in filenames))
         if as_json:
             return await _print_jobs(service, refs, wait=wait or follow)
         _say_submitted(refs, follow_hint=not (wait or follow))
         return max([await _stay(service, ref, follow=follow) for ref in refs]) if wait or follow else 0
 
     return with_service(backend, work)
+
+
+def _standard_input() -> str:
+    if sys.stdin is None:
+        raise InvalidInput("-f - reads standard input, which is closed", hint="Name a file.")
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"What came on standard input is not text in UTF-8: {error}") from None
 
 
 def _print_plan(plan: Plan, as_json: bool) -> None:
@@ -127,9 +137,10 @@ def _say_submitted(refs: Sequence[JobRef], *, follow_hint: bool) -> None:
 
 async def _stay(service: Service, ref: JobRef, *, follow: bool) -> int:
     """Stay until the job ends and return its exit code."""
-    return await follow_job(service, ref) if follow else _say_end(await service.wait(ref))
-
-
-def _say_end(job: JobStatus) -> int:
-    click.echo(f"{job.ref.kind} {job.ref.name} {job.phase.value}" + f": {job.message}" * bool(job.message))
+    if follow:
+        return await follow_job(service, ref)
+    with goes_on(ref):
+        job = await service.wait(ref)
+    error = await service.failure(ref) if job.phase is Phase.FAILED else ""
+    click.echo(": ".join([f"{job.ref.kind} {job.ref.name} {job.phase.value}", *filter(None, (error, job.message))]))
     return exit_code(job)

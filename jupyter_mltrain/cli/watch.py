@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import NotFound
-from ..model.job import JobStatus, Phase
+from ..model.job import JobRef, JobStatus, Phase
 from .context import backend_option, with_service
 from .jobs import counts
-from .output import json_option
+from .output import json_option, print_json_line
 
 if TYPE_CHECKING:
     from ..service import Service, Update
@@ -36,21 +39,26 @@ def watch_command(job: str | None, as_json: bool, backend: str) -> int:
             await _watch_all(service, as_json)
             return 0
         ref = await service.find(job)
-        if as_json:
-            return await _follow_json(service, ref.id)
-        return await follow_job(service, ref)
+        return await (_follow_json if as_json else follow_job)(service, ref)
 
     return with_service(backend, work)
 
 
-async def follow_job(service: Service, ref: object) -> int:
-    """Follow one job until it ends or is deleted; return its exit code."""
-    from ..model.job import JobRef
+@contextmanager
+def goes_on(ref: JobRef) -> Iterator[None]:
+    """Say to who stops looking that the job does not stop."""
+    try:
+        yield
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        click.echo(f"\nThe job goes on. Look again: mltrain watch {ref.id}; stop it: mltrain cancel {ref.id}", err=True)
+        raise
 
-    assert isinstance(ref, JobRef)
-    view: _Plain | _Live = _Live() if sys.stdout.isatty() else _Plain()
+
+async def follow_job(service: Service, ref: JobRef) -> int:
+    """Follow one job until it ends or is deleted; return its exit code."""
+    view: _Plain | _Live = _Live() if _on_terminal() else _Plain()
     last: Update | None = None
-    with view:
+    with goes_on(ref), view:
         async for last in service.follow(ref):
             view.show(last)
     if last is None:
@@ -61,7 +69,7 @@ async def follow_job(service: Service, ref: object) -> int:
 
 async def _print_end(service: Service, update: Update) -> None:
     job = update.job
-    click.echo("")
+    click.echo(f"\nstate      {job.phase.value}")
     if update.error:
         click.echo(f"error      {update.error}")
     if job.message and job.phase is not Phase.SUCCEEDED:
@@ -87,7 +95,7 @@ class _Plain:
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.stdout.flush()
+        """Everything was printed as it came."""
 
     def show(self, update: Update) -> None:
         self._show_job(update.job)
@@ -136,23 +144,18 @@ class _Live:
         self._live.update(job_panel(update.job, update.progress, self._metrics))
 
 
-async def _follow_json(service: Service, job_id: str) -> int:
+async def _follow_json(service: Service, ref: JobRef) -> int:
     """Print one JSON object a line for each change of one job, until it ends."""
-    import json
-
-    ref = await service.find(job_id)
     last: JobStatus | None = None
     async for update in service.follow(ref):
         last = update.job
-        click.echo(json.dumps(update.to_dict(), ensure_ascii=False, default=str))
+        print_json_line(update.to_dict())
     return 5 if last is None else exit_code(last)
 
 
 async def _watch_all(service: Service, as_json: bool) -> None:
     """Print a line for each change of any job; on a terminal, a live table."""
-    import json
-
-    if not as_json and sys.stdout.isatty():
+    if not as_json and _on_terminal():
         await _watch_all_live(service)
         return
     async for change in service.watch():
@@ -160,10 +163,13 @@ async def _watch_all(service: Service, as_json: bool) -> None:
             continue
         job = change.job
         if as_json:
-            click.echo(json.dumps({"type": change.type, "job": job.to_dict()}, ensure_ascii=False, default=str))
+            print_json_line({"type": change.type, "job": job.to_dict()})
         else:
             click.echo(f"{job.ref.id}  {job.ref.name}  {job.ref.kind}  {job.phase.value}  {counts(job)}".rstrip())
-        sys.stdout.flush()
+
+
+def _on_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 async def _watch_all_live(service: Service) -> None:
@@ -180,4 +186,4 @@ async def _watch_all_live(service: Service) -> None:
             elif change.job is not None:
                 jobs[change.job.ref.id] = change.job
             newest = sorted(jobs.values(), key=lambda job: job.created_at, reverse=True)
-            live.update(jobs_table(newest[: max(live.console.height - 4, 5)]))
+            live.update(jobs_table(newest[: max(live.console.height - 4, 5)], live.console.width))

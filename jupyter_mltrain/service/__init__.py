@@ -1,6 +1,23 @@
 """The only orchestrator: plan, submit, watch, cancel, resubmit. Everything above it only shows what it says."""
 
-from .request import Export, Metric, Output, Plan, Request, RunProgress, Update
+from .listing import JobFilter, JobPage
+from .logs import LogPage
+from .provenance import Provenance
+from .request import Export, Metric, Output, Plan, Recovery, Request, RunProgress, Update
 from .service import Service
 
-__all__ = ["Export", "Metric", "Output", "Plan", "Request", "RunProgress", "Service", "Update"]
+__all__ = [
+    "Export",
+    "JobFilter",
+    "JobPage",
+    "LogPage",
+    "Metric",
+    "Output",
+    "Plan",
+    "Provenance",
+    "Recovery",
+    "Request",
+    "RunProgress",
+    "Service",
+    "Update",
+]

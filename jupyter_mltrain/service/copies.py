@@ -1,16 +1,14 @@
-"""What goes out of the house: scripts, manifests, program folders; and a job once more."""
+"""What goes out of the house: scripts, manifests, program folders, and what a job left behind."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ..errors import InvalidInput, StorageError
-from ..model.job import JobStatus, Manifest
-from ..model.labels import ANNOTATION_PROGRAM
+from ..errors import StorageError
+from ..model.job import JobStatus
 from .request import Export, Output, Plan
 
 _MODEL_FILES = ("saved_model.pb", "model.joblib", "model.pt", "model.keras")
@@ -59,39 +57,6 @@ def _written(export: Export, target: Path | None) -> Export:
         draft.unlink(missing_ok=True)
         raise StorageError(f"{target} was not written: {error.strerror}", hint="Choose another file.") from None
     return Export(export.text, export.findings, target)
-
-
-def manifest_again(
-    job: JobStatus,
-    job_id: str,
-    *,
-    name: str | None,
-    parameters: Mapping[str, Any],
-    texts: Mapping[str, str],
-    programs: Path,
-) -> Manifest:
-    """Return the manifest of another run of a job, with some parameter values changed: typed ones, and texts.
-
-    Raises
-    ------
-    ParameterError
-        A value does not fit the program's form.
-    InvalidInput
-        Parameters were given, but the job runs no notebook.
-    """
-    from ..manifests import manifest_again as renewed
-    from ..manifests import parameters_of
-
-    if not parameters and not texts:
-        return renewed(job.manifest, job_id=job_id, name=name)
-    digest = (job.manifest["metadata"].get("annotations") or {}).get(ANNOTATION_PROGRAM)
-    if digest is None:
-        raise InvalidInput(f"{job.ref.name} runs no notebook, so it has no parameters", hint="Leave out -p.")
-    from ..notebook import check_values, program
-
-    form = program.load(digest, [programs]).parameters
-    values = check_values(form, {**parameters_of(job.manifest), **parameters}, texts=texts)
-    return renewed(job.manifest, job_id=job_id, name=name, parameters=values)
 
 
 def outputs(job: JobStatus) -> list[Output]:

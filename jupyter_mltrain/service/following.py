@@ -8,10 +8,10 @@ from typing import Any
 
 from ..backends.base import Backend
 from ..errors import NotFound
-from ..model.job import JobRef, JobStatus, Phase, ReplicaState
-from ..runner.records import Rebuilder, unpack_metric
+from ..model.job import JobRef, JobStatus
+from ..runner.records import Progress, Rebuilder, unpack_metric
+from .logs import find_replica
 from .request import Metric, RunProgress, Update
-from .transcript import Transcript
 
 
 async def follow(backend: Backend, ref: JobRef) -> AsyncIterator[Update]:
@@ -95,10 +95,11 @@ class _Follower:
             async for chunk in self._backend.logs(self._ref, replica, after=self._cursor, follow=follow):
                 if chunk.truncated:
                     self._rebuilder.lost()
+                # Not on a thread: this task may be cancelled, and a piece must be taken wholly or not at all.
                 for record in self._rebuilder.feed(chunk.text):
                     if record.type == "metrics":
                         values = {name: unpack_metric(value) for name, value in record.data["values"].items()}
-                        self._metrics.append(Metric(values, record.data["step"]))
+                        self._metrics.append(Metric(values, record.data["step"], record.data["time"]))
                 self._cursor = chunk.cursor
                 self._news.set()
         finally:
@@ -123,9 +124,18 @@ def run_progress(rebuilder: Rebuilder) -> RunProgress | None:
         return None
     running = progress.cell if progress.status == "running" else None
     title = _first_line(rebuilder.notebook, progress.cell) if running is not None else progress.status
-    if running is not None and progress.done is not None and progress.total and progress.done < progress.total:
-        title += f"  {progress.done / progress.total:.0%}"
-    return RunProgress(progress.n - (running is not None), progress.of, running, title)
+    within = _reported(progress) if running is not None else 0.0
+    if 0 < within < 1:
+        title += f"  {within:.0%}"
+    done = progress.n - (running is not None)
+    return RunProgress(done, progress.of, running, title, (done + within) / progress.of)
+
+
+def _reported(progress: Progress) -> float:
+    """Return the part of the running cell that the run itself says is done, from 0 to 1."""
+    if progress.done is None or not progress.total:
+        return 0.0
+    return min(max(progress.done / progress.total, 0.0), 1.0)
 
 
 def run_error(rebuilder: Rebuilder) -> str:
@@ -161,83 +171,24 @@ async def failure(backend: Backend, ref: JobRef) -> str:
         return ""  # no replica yet, or it was cleaned up with its log
 
 
+async def progress(backend: Backend, ref: JobRef) -> RunProgress | None:
+    """Return how far the leader's notebook has come; None before its first cell, or where nothing is known of it."""
+    try:
+        return run_progress(await _rebuild(backend, ref))
+    except NotFound:
+        return None
+
+
 async def metrics(backend: Backend, ref: JobRef) -> list[Metric]:
     """Return what the leader's log has of metrics, oldest first."""
-    return [Metric(point["values"], point["step"]) for point in (await _rebuild(backend, ref)).metrics]
+    return [Metric(point["values"], point["step"], point["time"]) for point in (await _rebuild(backend, ref)).metrics]
 
 
 async def _rebuild(backend: Backend, ref: JobRef) -> Rebuilder:
     rebuilder = Rebuilder()
-    leader = _replica(await backend.status(ref), None)
+    leader = find_replica(await backend.status(ref), None)
     async for chunk in backend.logs(ref, leader.name):
         if chunk.truncated:
             rebuilder.lost()
-        rebuilder.feed(chunk.text)
+        await asyncio.to_thread(rebuilder.feed, chunk.text)
     return rebuilder
-
-
-async def log_lines(
-    backend: Backend, ref: JobRef, replica: str | None, *, follow: bool, raw: bool, tail: int | None
-) -> AsyncIterator[str]:
-    """Yield a replica's log line by line, the runner's records turned into what people read."""
-    job = await _with_replicas(backend, ref) if follow else await backend.status(ref)
-    found = _replica(job, replica)
-    transcript = None if raw else Transcript()
-    if tail is None:
-        async for line in _lines(backend, ref, found.name, transcript, after=None, follow=follow):
-            yield line
-        return
-    from collections import deque
-
-    kept: deque[str] = deque(maxlen=tail)
-    cursor: str | None = None
-    async for chunk in backend.logs(ref, found.name):
-        kept.extend(_render(chunk.text, transcript))
-        cursor = chunk.cursor
-    for line in kept:
-        yield line
-    if follow:
-        async for line in _lines(backend, ref, found.name, transcript, after=cursor, follow=True):
-            yield line
-
-
-async def _lines(
-    backend: Backend, ref: JobRef, replica: str, transcript: Transcript | None, *, after: str | None, follow: bool
-) -> AsyncIterator[str]:
-    async for chunk in backend.logs(ref, replica, after=after, follow=follow):
-        if chunk.truncated:
-            yield "[the log's beginning was rotated away]"
-        for line in _render(chunk.text, transcript):
-            yield line
-    for line in transcript.close() if transcript is not None else ():
-        yield line
-
-
-def _render(text: str, transcript: Transcript | None) -> list[str]:
-    return text.removesuffix("\n").split("\n") if transcript is None else transcript.feed(text)
-
-
-async def _with_replicas(backend: Backend, ref: JobRef) -> JobStatus:
-    """Return the job as soon as it has replicas or has ended."""
-    async for change in backend.watch():
-        if change.job is not None and change.job.ref.id == ref.id and (change.job.replicas or change.job.finished):
-            return change.job
-        if change.type == "deleted" and change.ref is not None and change.ref.id == ref.id:
-            break
-    raise NotFound(f"Job {ref.name} ({ref.id}) is gone")
-
-
-def _replica(job: JobStatus, name: str | None) -> ReplicaState:
-    """Return the replica that a pod name, or ``worker-0``, means; the leader for None."""
-    if name is None:
-        if job.leader is None:
-            hint = "It is queued." if job.phase is Phase.QUEUED else "`mltrain events` tells what happened."
-            raise NotFound(f"Job {job.ref.name} has no replica yet", hint=hint)
-        return job.leader
-    for position, replica in enumerate(job.replicas):
-        # The pods of a batch/v1 Job have no role, and an index only where it is an indexed one.
-        role = replica.role.lower() or "worker"
-        if name.lower() in (replica.name, f"{role}-{replica.index if replica.index >= 0 else position}"):
-            return replica
-    names = ", ".join(replica.name for replica in job.replicas) or "none yet"
-    raise NotFound(f"Job {job.ref.name} has no replica {name!r}", hint=f"Its replicas: {names}.")

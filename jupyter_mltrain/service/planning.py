@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,10 @@ from ..errors import InvalidInput
 from ..model.spec import Framework, TrainingSpec, parse_spec
 from ..notebook.provenance import Provenance
 from .places import check_places
-from .request import Plan, Request
+from .request import Plan, Request, new_job_id
 
 _TRAINING_ROLES = ("Chief", "Master", "Worker")
 _PATH_ENDINGS = ("_dir", "_path", "_file", "_folder")
-
-
-def new_job_id() -> str:
-    """Return a fresh id: 12 hex digits."""
-    return uuid.uuid4().hex[:12]
 
 
 def make_roles(framework: Framework, wanted: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,15 +88,13 @@ def absolute_paths(parameters: Mapping[str, Any], base: Path) -> tuple[dict[str,
     return values, notes
 
 
-def make_plan(request: Request, *, job_id: str | None = None, local: bool, base: Path | None = None) -> Plan:
+def make_plan(request: Request, *, job_id: str | None = None, local: bool) -> Plan:
     """Freeze the notebook and build the manifest, without any effect.
 
     Parameters
     ----------
     local:
         Whether the job will run on this machine, so that paths of this machine mean something to it.
-    base:
-        Folder that relative paths among the parameter values start from; default: the current one.
     """
     from .. import manifests, notebook
     from ..manifests import checks
@@ -115,7 +107,7 @@ def make_plan(request: Request, *, job_id: str | None = None, local: bool, base:
     notes: list[str] = []
     values = notebook.check_values(program.parameters, request.parameters, texts=request.parameter_texts)
     if local:
-        values, notes = absolute_paths(values, base or Path.cwd())
+        values, notes = absolute_paths(values, request.base or Path.cwd())
     sources = [cell.source for cell in program.cells if cell.type == "code"]
     spec = complete_spec(request, checks.detect_framework(frozen.imports, sources), notes)
     manifest = manifests.build(
@@ -128,7 +120,7 @@ def make_plan(request: Request, *, job_id: str | None = None, local: bool, base:
         parameters=values,
         image=spec.image,
         commit=_commit(frozen.provenance),
-        version=_version(),
+        version=package_version(),
     )
     findings: list[Finding] = [
         *frozen.findings,
@@ -137,7 +129,15 @@ def make_plan(request: Request, *, job_id: str | None = None, local: bool, base:
     ]
     findings.sort(key=lambda finding: list(Severity).index(finding.severity))
     return Plan(
-        job_id, program, frozen.blobs, frozen.provenance.to_dict(), values, manifest, tuple(findings), tuple(notes)
+        job_id=job_id,
+        program=program,
+        blobs=frozen.blobs,
+        provenance=frozen.provenance.to_dict(),
+        parameters=values,
+        manifest=manifest,
+        findings=tuple(findings),
+        spec=spec,
+        notes=tuple(notes),
     )
 
 
@@ -172,7 +172,8 @@ def _commit(provenance: Provenance) -> str | None:
     return f"{provenance.commit}-dirty" if provenance.dirty else provenance.commit
 
 
-def _version() -> str:
+def package_version() -> str:
+    """Return the version of this project."""
     from importlib.metadata import version
 
     return version("jupyter_mltrain")

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInput
 from ..model.findings import Finding, Severity
 from ..model.job import JobStatus, Manifest
 from ..notebook.program import Program
 
+if TYPE_CHECKING:
+    from ..model.spec import TrainingSpec
+
 _GPU = re.compile(r"(?:(?P<product>[A-Za-z][\w.+-]*)(?::(?P<count>[1-9]\d*))?|(?P<only>[1-9]\d*))", re.ASCII)
+
+
+def new_job_id() -> str:
+    """Return a fresh id: 12 hex digits."""
+    return uuid.uuid4().hex[:12]
 
 
 def parse_gpu(text: str) -> dict[str, Any]:
@@ -40,6 +50,8 @@ class Request:
         Typed values, and texts as a command line gives them, which win.
     include, root, python:
         As ``notebook.freeze`` takes them.
+    base:
+        Folder that relative paths among the parameter values start from; None: the current one.
     """
 
     notebook: Path
@@ -50,6 +62,7 @@ class Request:
     include: Sequence[str] = ()
     root: Path | None = None
     python: str | None = None
+    base: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,7 @@ class Plan:
     parameters: Mapping[str, Any]
     manifest: Manifest
     findings: tuple[Finding, ...]
+    spec: TrainingSpec
     notes: tuple[str, ...] = ()
     """What was done to the input, in words: a path made absolute, a framework found out."""
 
@@ -85,6 +99,7 @@ class Plan:
             "program": self.program.to_dict(),
             "provenance": dict(self.provenance),
             "parameters": dict(self.parameters),
+            "spec": self.spec.model_dump(mode="json"),
             "manifest": self.manifest,
             "findings": [finding.to_dict() for finding in self.findings],
             "notes": list(self.notes),
@@ -121,7 +136,8 @@ class RunProgress:
     done: int
     total: int
     running: int | None = None  # index of the cell, from 0
-    title: str = ""  # first line of the running cell, or what the run itself says
+    title: str = ""  # first line of the running cell, or how the run ended
+    fraction: float = 0.0  # from 0 to 1: cells, and the part of the running one that the run itself reports
 
     @property
     def number(self) -> int:
@@ -135,6 +151,11 @@ class Metric:
 
     values: Mapping[str, float]
     step: int | None = None
+    time: float | None = None  # seconds since the epoch
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return ``{"step": 3, "loss": 0.0078}``. JSON knows no infinity and no NaN: they become null."""
+        return {"step": self.step, **{k: v if math.isfinite(v) else None for k, v in self.values.items()}}
 
     def __str__(self) -> str:
         """Return ``step 3  loss 0.0078``."""
@@ -156,7 +177,7 @@ class Update:
         return {
             "job": self.job.to_dict(),
             "progress": None if self.progress is None else asdict(self.progress),
-            "metrics": [{"step": metric.step, **metric.values} for metric in self.metrics],
+            "metrics": [metric.to_dict() for metric in self.metrics],
             "error": self.error,
         }
 
@@ -165,5 +186,13 @@ class Update:
 class Output:
     """One thing that a job left behind."""
 
-    word: str  # notebook, model or file
+    word: str  # notebook, model or outputs
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """The ids of the jobs that were looked after, and of those that were deleted for want of space."""
+
+    recovered: tuple[str, ...]
+    pruned: tuple[str, ...]

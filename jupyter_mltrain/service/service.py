@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..backends.base import Backend, Change, Inventory
+from ..backends.base import Backend, Capabilities, Change, Cursor, Inventory
 from ..backends.registry import get_backend
 from ..errors import Conflict, InvalidInput, NotFound
 from ..model.job import Event, JobRef, JobStatus, Manifest
-from . import copies, following
-from .request import Export, Metric, Output, Plan, Request, Update
+from . import again, copies, following, listing, logs
+from .listing import JobFilter, JobPage
+from .logs import LogPage
+from .provenance import Provenance, provenance_of
+from .request import Export, Metric, Output, Plan, Recovery, Request, RunProgress, Update, new_job_id
+
+if TYPE_CHECKING:
+    from ..samples import Sample
+
+_EVERY_JOB = JobFilter()
 
 
 class Service:
     """What the command line, the server, and Python callers talk to.
+
+    Every coroutine leaves the event loop free: what reads files, asks interpreters or computes runs on threads. Every
+    error that can be foreseen is an ``MltrainError``.
 
     Use it as an asynchronous context manager: on entry it looks after jobs whose supervisor died, and finishes
     deletions that a crash cut short.
@@ -30,23 +42,40 @@ class Service:
     def __init__(self, backend: str | Backend = "local") -> None:
         self.backend = get_backend(backend) if isinstance(backend, str) else backend
 
+    @classmethod
+    async def open(cls, backend: str | Backend = "local") -> Service:
+        """Return a service that has looked after what a crash left behind. Whoever opens it closes it."""
+        return await (await asyncio.to_thread(cls, backend)).__aenter__()
+
+    async def close(self) -> None:
+        """Let go of the backend. Jobs go on."""
+        await self.backend.close()
+
     async def __aenter__(self) -> Service:
         await self.backend.recover()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.backend.close()
+        await self.close()
 
     # Plans
 
-    async def plan(self, request: Request) -> Plan:
-        """Say what a submit would do: program, manifest, findings. No effects."""
-        from dataclasses import replace
+    async def plan(self, request: Request, *, job_id: str | None = None) -> Plan:
+        """Say what a submit would do: program, manifest, findings. No effects.
 
+        Parameters
+        ----------
+        job_id:
+            Id that the job is to have, up to 63 letters, digits, ``-``, ``_`` and ``.``; None: a fresh one. Plans with
+            one id make one job, so a caller who may ask twice gives one.
+        """
+        plan = await asyncio.to_thread(self._make_plan, request, job_id)
+        return replace(plan, findings=(*plan.findings, *await self.backend.preflight(plan.manifest)))
+
+    def _make_plan(self, request: Request, job_id: str | None) -> Plan:
         from .planning import make_plan
 
-        plan = await asyncio.to_thread(make_plan, request, local=self.backend.name == "local")
-        return replace(plan, findings=(*plan.findings, *await self.backend.preflight(plan.manifest)))
+        return make_plan(request, job_id=job_id, local=self.backend.name == "local")
 
     async def export(self, request: Request, what: str, target: Path | None) -> Export:
         """Write a notebook as ``script``, ``manifest`` or ``program``; see ``copies.export``."""
@@ -86,13 +115,10 @@ class Service:
         MltrainError
             Something is wrong with one of them, or two have one name; then nothing was created.
         """
-        from ..manifests import read_manifests
-        from .planning import new_job_id
-
-        found = [item for source in sources for item in await asyncio.to_thread(read_manifests, source)]
+        found = await asyncio.to_thread(_read_manifests, sources)
         for manifest in found:
             self._refuse(manifest, await self.backend.preflight(manifest))
-            self._require_program(manifest)
+            await asyncio.to_thread(self._require_program, manifest)
         _refuse_twins(found)
         return [await self.backend.submit(manifest, job_id=new_job_id()) for manifest in found]
 
@@ -120,29 +146,47 @@ class Service:
         *,
         parameters: Mapping[str, Any] | None = None,
         texts: Mapping[str, str] | None = None,
+        replicas: Mapping[str, int] | None = None,
+        resources: Mapping[str, Any] | None = None,
+        spec: Mapping[str, Any] | None = None,
         name: str | None = None,
+        job_id: str | None = None,
     ) -> JobRef:
-        """Run a job's frozen program again under a new id and name, with some parameter values changed."""
-        from .planning import new_job_id
+        """Run a job's frozen program again under a new id and name, with some things changed.
 
-        job_id = new_job_id()
+        Parameters
+        ----------
+        parameters, texts, replicas, resources, spec, name:
+            As ``again.Changes`` has them.
+        job_id:
+            As `plan` takes it.
+        """
+        changes = again.Changes(parameters or {}, texts or {}, replicas or {}, resources or {}, spec or {}, name)
+        new_id = job_id or new_job_id()
         old = await self.backend.status(ref)
-        manifest = await asyncio.to_thread(
-            copies.manifest_again,
-            old,
-            job_id,
-            name=name,
-            parameters=parameters or {},
-            texts=texts or {},
-            programs=self.backend.programs,
-        )
-        return await self.backend.submit(manifest, job_id=job_id)
+        manifest = await asyncio.to_thread(again.manifest_again, old, new_id, changes, self.backend.programs)
+        return await self.backend.submit(manifest, job_id=new_id)
 
     # Reading
 
-    async def jobs(self) -> list[JobStatus]:
-        """Return all jobs, newest first."""
-        return await self.backend.jobs()
+    async def jobs(
+        self, wanted: JobFilter = _EVERY_JOB, *, limit: int | None = None, before: str | None = None
+    ) -> JobPage:
+        """Return the jobs that are wanted, newest first.
+
+        Parameters
+        ----------
+        limit:
+            At most so many.
+        before:
+            Id of a job: only older ones. A page's ``next`` is what to give for the page after it.
+
+        Raises
+        ------
+        NotFound
+            The job ``before`` is gone.
+        """
+        return await listing.page(self.backend, wanted, limit, before)
 
     async def find(self, text: str) -> JobRef:
         """Return the job that an id, the beginning of an id, a name, or ``namespace/name`` means.
@@ -156,19 +200,34 @@ class Service:
         """
         refs = await self.backend.find(text) if text else []
         if not refs:
-            raise NotFound(f"There is no job {text!r}", hint="`mltrain list` shows the jobs.")
+            raise NotFound(f"There is no job {text!r}", hint=await self._near(text))
         if len(refs) > 1:
             named = ", ".join(f"{ref.id} ({ref.kind} {ref.namespace}/{ref.name})" for ref in refs[:5])
             raise Conflict(f"{text!r} means {len(refs)} jobs: {named}", hint="Give the whole id.")
         return refs[0]
 
+    async def _near(self, text: str) -> str:
+        """Return a hint at the jobs that may be meant."""
+        near = (await self.jobs(JobFilter(text=text), limit=3)).jobs if text else ()
+        if not near:
+            return "`mltrain list` shows the jobs."
+        return f"Did you mean {' or '.join(f'{job.ref.id} ({job.ref.name})' for job in near)}?"
+
     async def status(self, ref: JobRef) -> JobStatus:
         """Return a job as it is now."""
         return await self.backend.status(ref)
 
-    def watch(self) -> AsyncIterator[Change]:
-        """Follow all jobs."""
-        return self.backend.watch()
+    async def manifest(self, ref: JobRef) -> Manifest:
+        """Return the TFJob, PyTorchJob or Job as it was submitted."""
+        return (await self.backend.status(ref)).manifest
+
+    async def provenance(self, ref: JobRef) -> Provenance:
+        """Return where a job came from: program, notebook, commit, image, parameters, seeds, requirements."""
+        return await asyncio.to_thread(provenance_of, await self.backend.status(ref), [self.backend.programs])
+
+    def watch(self, *, after: Cursor | None = None) -> AsyncIterator[Change]:
+        """Follow all jobs: a snapshot of each, ``synced``, then changes; or what changed after a cursor."""
+        return self.backend.watch(after=after)
 
     def follow(self, ref: JobRef) -> AsyncIterator[Update]:
         """Follow one job: status, progress of the leader's notebook, metrics, until it ends."""
@@ -197,11 +256,42 @@ class Service:
             return False
         return True
 
+    async def log_page(
+        self,
+        ref: JobRef,
+        replica: str | None = None,
+        *,
+        after: Cursor | None = None,
+        limit: int = 1000,
+        raw: bool = False,
+    ) -> LogPage:
+        """Return at most ``limit`` lines of a replica's log that are there now; see ``logs.pages``."""
+        return await logs.page(self.backend, ref, replica, after=after, limit=limit, raw=raw)
+
+    def log_pages(
+        self,
+        ref: JobRef,
+        replica: str | None = None,
+        *,
+        after: Cursor | None = None,
+        tail: int | None = None,
+        follow: bool = False,
+        raw: bool = False,
+    ) -> AsyncIterator[LogPage]:
+        """Return a replica's log in pages, with ``follow`` as it grows; see ``logs.pages``."""
+        return logs.pages(self.backend, ref, replica, after=after, tail=tail, follow=follow, raw=raw)
+
     def log_lines(
-        self, ref: JobRef, replica: str | None, *, follow: bool = False, raw: bool = False, tail: int | None = None
+        self,
+        ref: JobRef,
+        replica: str | None = None,
+        *,
+        follow: bool = False,
+        raw: bool = False,
+        tail: int | None = None,
     ) -> AsyncIterator[str]:
         """Return the lines of a replica's log as people read them; ``raw`` leaves the runner's records as they are."""
-        return following.log_lines(self.backend, ref, replica, follow=follow, raw=raw, tail=tail)
+        return logs.lines(self.backend, ref, replica, follow=follow, raw=raw, tail=tail)
 
     async def events(self, ref: JobRef) -> list[Event]:
         """Return the job's events, oldest first."""
@@ -215,6 +305,10 @@ class Service:
         """Return what the leader has reported so far, oldest first."""
         return await following.metrics(self.backend, ref)
 
+    async def progress(self, ref: JobRef) -> RunProgress | None:
+        """Return how far the leader's notebook has come; None before its first cell, or for a job without one."""
+        return await following.progress(self.backend, ref)
+
     async def failure(self, ref: JobRef) -> str:
         """Return what ended the job's notebook: ``cell 2: ZeroDivisionError: division by zero``, or ``""``."""
         return await following.failure(self.backend, ref)
@@ -223,9 +317,34 @@ class Service:
         """Return what the job left behind: executed notebook, models, files."""
         return await asyncio.to_thread(copies.outputs, await self.backend.status(ref))
 
+    # The place
+
     async def devices(self) -> Inventory:
         """Return what the place has, and what is free."""
         return await self.backend.devices()
+
+    async def capabilities(self) -> Capabilities:
+        """Return what the place can do."""
+        return await asyncio.to_thread(self.backend.capabilities)
+
+    @staticmethod
+    async def schema() -> dict[str, Any]:
+        """Return the JSON Schema of ``Request.spec``."""
+        return await asyncio.to_thread(_spec_schema)
+
+    @staticmethod
+    async def samples() -> list[Sample]:
+        """Return the sample notebooks, the best one first."""
+        from ..samples import list_samples
+
+        return list_samples()
+
+    @staticmethod
+    async def copy_sample(name: str, folder: Path) -> Path:
+        """Copy a sample's notebook into a folder and return where it is. Raises ``NotFound`` and ``Conflict``."""
+        from ..samples import copy_sample, get_sample
+
+        return await asyncio.to_thread(copy_sample, get_sample(name), folder)
 
     # Changing
 
@@ -245,19 +364,23 @@ class Service:
         """Stop and forget a job."""
         await self.backend.delete(ref)
 
-    async def recover(self, *, disk_budget: str | None = None) -> dict[str, list[str]]:
-        """Look after jobs whose supervisor died; delete the oldest finished runs beyond a disk budget."""
-        from ..model.quantity import parse_memory
+    async def recover(self, *, disk_budget: int | None = None) -> Recovery:
+        """Look after jobs whose supervisor died; delete the oldest finished runs beyond a disk budget in bytes."""
+        recovered = await self.backend.recover()
+        pruned = [] if disk_budget is None else await self.backend.prune(disk_budget)
+        return Recovery(tuple(ref.id for ref in recovered), tuple(ref.id for ref in pruned))
 
-        recovered = [ref.id for ref in await self.backend.recover()]
-        pruned: list[str] = []
-        if disk_budget is not None:
-            try:
-                budget = parse_memory(disk_budget)
-            except ValueError as error:
-                raise InvalidInput(f"--disk-budget: {error}") from None
-            pruned = [ref.id for ref in await self.backend.prune(budget)]
-        return {"recovered": recovered, "pruned": pruned}
+
+def _spec_schema() -> dict[str, Any]:
+    from ..model.spec import json_schema
+
+    return json_schema()
+
+
+def _read_manifests(sources: Sequence[Path | str]) -> list[Manifest]:
+    from ..manifests import read_manifests
+
+    return [manifest for source in sources for manifest in read_manifests(source)]
 
 
 def _refuse_twins(manifests: Sequence[Manifest]) -> None:

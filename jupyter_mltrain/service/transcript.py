@@ -5,29 +5,84 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from ..runner.records import Rebuilder, Record
+from ..runner.records import PREFIX, Record, decode
+from ..runner.records.format import Joiner
+
+_LOOSE: Final = frozenset({"line", "progress", "metrics", "note", "done", "start"})  # need nothing before them
 
 
 class Transcript:
-    """Turns a log into lines for a terminal. Lines that are no records come out as they are."""
+    """Turns a log into lines for a terminal. Lines that are no records come out as they are.
 
-    def __init__(self) -> None:
-        self._rebuilder = Rebuilder()
+    Parameters
+    ----------
+    resumed:
+        The log's text begins where another transcript was `clean`, not at its beginning.
+    """
+
+    def __init__(self, *, resumed: bool = False) -> None:
+        self._rest = ""  # of the text, after its last line end
+        self._joiner = Joiner()
+        self._joining = False  # within a record that takes several lines
+        self._expected: int | None = None if resumed else 0  # number of the next record
+        self._known = True  # what came before, as far as it matters to what follows
+        self._snapshot = False  # within a snapshot, which repeats what was there before
         self._open = ""  # text of the running cell that has no line end yet
         self._tail: dict[str, Any] | None = None  # newest end of a stream that became too long to be in the log
 
+    @property
+    def open(self) -> str:
+        """What the last line has so far."""
+        foreign = self._rest and not self._rest.startswith(PREFIX)
+        return self._rest if foreign else self._open
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is held back, so that another transcript could go on from here."""
+        held = self._rest or self._open or self._joining or self._snapshot or self._tail is not None
+        return self._known and not held
+
     def feed(self, text: str) -> list[str]:
         """Take the next piece of the log and return the lines that are whole now."""
-        return [line for record in self._rebuilder.feed(text) for line in self._lines(record)]
+        *lines, self._rest = (self._rest + text).split("\n")
+        return [shown for line in lines if (record := self._next(line)) is not None for shown in self._lines(record)]
 
     def close(self) -> list[str]:
         """Return what is left of an unfinished line."""
         rest, self._open = self._open, ""
         return [rest] if rest else []
 
+    def _next(self, line: str) -> Record | None:
+        """Return the record that a line makes whole and that is to be shown."""
+        record = decode(line)
+        if record is None:
+            return Record("line", {"text": line})
+        if record.type == "part":
+            record = self._joiner.add(record)
+            self._joining = record is None
+        return None if record is None or not self._in_order(record) else record
+
+    def _in_order(self, record: Record) -> bool:
+        """Say whether a record tells something new, and not what the log repeats, or what hangs in the air."""
+        if record.seq is not None:
+            if self._expected not in (None, record.seq):
+                self._known = self._snapshot = False
+            self._expected = record.seq + 1
+        if record.type == "run":
+            self._snapshot = bool(record.data.get("snapshot"))
+            self._known = self._known or not self._snapshot
+            return not self._snapshot
+        if record.type == "synced":
+            known, self._known, self._snapshot = self._known, True, False
+            return not known
+        return not self._snapshot and (self._known or record.type in _LOOSE)
+
     def _lines(self, record: Record) -> Iterable[str]:
         handler = self._HANDLERS.get(record.type)
-        return handler(self, record.data) if handler is not None else ()
+        try:
+            return handler(self, record.data) if handler is not None else ()
+        except (LookupError, TypeError, ValueError):  # another version's record, or none at all
+            return ()
 
     def _line(self, data: dict[str, Any]) -> list[str]:
         return [*self.close(), data["text"]]

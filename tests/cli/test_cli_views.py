@@ -19,7 +19,7 @@ def job(name: str, **fields: Any) -> JobStatus:
 def test_a_narrow_table_keeps_what_names_a_job_whole() -> None:
     console = Console(file=io.StringIO(), width=64)
     status = {"replicaStatuses": {"Master": {"succeeded": 1}, "Worker": {"succeeded": 3}}}
-    console.print(jobs_table([job("a-very-long-name-" * 3, status=status)]))
+    console.print(jobs_table([job("a-very-long-name-" * 3, status=status)], 64))
     assert isinstance(console.file, io.StringIO)
     _, row = console.file.getvalue().splitlines()
     assert len(row) <= 64

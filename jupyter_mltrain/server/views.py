@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ..errors import MltrainError
 from ..manifests import parameters_of
 from ..model.findings import Finding
 from ..model.job import Event, JobStatus, ReplicaState
@@ -14,47 +15,53 @@ from ..service.summary import UNKNOWN, RunState, finite, summarize
 from . import wire
 
 
-def job_summary(job: JobStatus, run: RunState = UNKNOWN, *, suspend: bool = True) -> wire.JobSummary:
+def error_view(error: MltrainError) -> wire.Error:
+    """Return an error."""
+    return wire.Error.model_validate(error.to_dict())
+
+
+def summary_view(job: JobStatus, run: RunState = UNKNOWN, *, suspend: bool = True) -> wire.JobSummary:
     """Return the row of a job; ``suspend`` says whether its backend can suspend jobs."""
     return wire.JobSummary.model_validate(summarize(job, run, suspend=suspend), from_attributes=True)
 
 
-def job(status: JobStatus, run: RunState, events: Iterable[Event], *, suspend: bool = True) -> wire.Job:
+def job_view(
+    job: JobStatus, run: RunState = UNKNOWN, events: Iterable[Event] = (), *, suspend: bool = True
+) -> wire.Job:
     """Return everything about a job that changes while it runs."""
     return wire.Job(
-        summary=job_summary(status, run, suspend=suspend),
-        conditions=tuple(wire.Condition(**asdict(condition)) for condition in status.conditions),
-        replicas=tuple(replica(state, leader=state == status.leader) for state in status.replicas),
-        events=tuple(map(event, events)),
-        manifest=status.manifest,
-        status=status.status,
-        outputs=status.outputs,
-        parameters=parameters_of(status.manifest),
+        summary=summary_view(job, run, suspend=suspend),
+        conditions=tuple(wire.Condition(**asdict(condition)) for condition in job.conditions),
+        replicas=tuple(_replica(state, leader=state == job.leader) for state in job.replicas),
+        events=tuple(map(event_view, events)),
+        manifest=job.manifest,
+        status=job.status,
+        outputs=job.outputs,
+        parameters=parameters_of(job.manifest),
     )
 
 
-def replica(state: ReplicaState, *, leader: bool) -> wire.Replica:
-    """Return one replica."""
+def _replica(state: ReplicaState, *, leader: bool) -> wire.Replica:
     return wire.Replica(**asdict(state), leader=leader)
 
 
-def event(found: Event) -> wire.Event:
+def event_view(event: Event) -> wire.Event:
     """Return one event; whatever is no warning is normal."""
-    kind = "Warning" if found.type == "Warning" else "Normal"
-    return wire.Event.model_validate({**asdict(found), "type": kind})
+    kind = "Warning" if event.type == "Warning" else "Normal"
+    return wire.Event.model_validate({**asdict(event), "type": kind})
 
 
-def metric(report: Metric, replica: str) -> wire.Metric:
+def metric_view(report: Metric, replica: str) -> wire.Metric:
     """Return one report of metrics."""
     return wire.Metric(step=report.step, time=report.time or 0.0, values=finite(report.values), replica=replica)
 
 
-def finding(found: Finding) -> wire.Finding:
-    """Return one finding of a check."""
-    return wire.Finding.model_validate(found.to_dict())
+def findings_view(findings: Iterable[Finding]) -> tuple[wire.Finding, ...]:
+    """Return findings, in the same order."""
+    return tuple(wire.Finding.model_validate(finding.to_dict()) for finding in findings)
 
 
-def plan(made: Plan, spec: dict[str, Any], text: str) -> wire.Plan:
+def plan_view(plan: Plan, spec: Mapping[str, Any], text: str) -> wire.Plan:
     """Return a plan.
 
     Parameters
@@ -65,23 +72,18 @@ def plan(made: Plan, spec: dict[str, Any], text: str) -> wire.Plan:
         The manifest as YAML.
     """
     return wire.Plan(
-        id=made.job_id,
-        name=made.manifest["metadata"]["name"],
-        parameters=dict(made.parameters),
-        form=tuple(made.program.parameters.to_dict()),
-        program=made.program.digest,
-        requirements=tuple(made.program.requirements.lines()),
-        files=tuple(file.path for file in made.program.files),
+        id=plan.job_id,
+        name=plan.manifest["metadata"]["name"],
+        parameters=dict(plan.parameters),
+        form=tuple(plan.program.parameters.to_dict()),
+        program=plan.program.digest,
+        requirements=tuple(plan.program.requirements.lines()),
+        files=tuple(file.path for file in plan.program.files),
         framework=spec["framework"],
-        spec=spec,
-        manifest=made.manifest,
+        spec=dict(spec),
+        manifest=plan.manifest,
         yaml=text,
-        findings=findings(made.findings),
-        notes=made.notes,
-        refused=made.refused,
+        findings=findings_view(plan.findings),
+        notes=plan.notes,
+        refused=plan.refused,
     )
-
-
-def findings(found: Sequence[Finding]) -> tuple[wire.Finding, ...]:
-    """Return findings, in the same order."""
-    return tuple(map(finding, found))

@@ -130,7 +130,7 @@ class Rebuilder:
             self._next = record.seq + 1
         try:
             return self._apply(record)
-        except (LookupError, TypeError, ValueError):  # another version's record, or not a record at all
+        except (LookupError, TypeError, ValueError, AttributeError):  # another version's record, or not a record at all
             self._desync()
             return None
 
@@ -185,11 +185,14 @@ class _State:
             self.progress.status = "running"
 
     def document(self) -> dict[str, Any]:
-        cells = [
-            {**cell, "outputs": [_render(output) for output in outputs]} if cell["cell_type"] == "code" else dict(cell)
-            for cell, outputs in zip(self._cells, self._outputs, strict=True)
-        ]
+        cells = [self.cell(index) for index in range(len(self._cells))]
         return {**self._notebook, "cells": cells}
+
+    def cell(self, index: int) -> dict[str, Any]:
+        cell = self._cells[index]
+        if cell["cell_type"] != "code":
+            return dict(cell)
+        return {**cell, "outputs": [_render(output) for output in self._outputs[index]]}
 
     def take_metrics(self, before: _State) -> None:
         """Put the points that are older than this state's before them, when both are of one run."""

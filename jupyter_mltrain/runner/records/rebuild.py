@@ -90,6 +90,10 @@ class Rebuilder:
         """Where the run is."""
         return self._state.progress
 
+    def cell(self, index: int) -> dict[str, Any]:
+        """Return one cell of `notebook`, without making the others."""
+        return self._state.cell(index)
+
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """The newest points, oldest first: ``{"step": int or None, "time": float, "values": {name: float}}``."""

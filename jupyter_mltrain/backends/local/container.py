@@ -123,7 +123,7 @@ def _all_of(entry: Mapping[str, Any], sources: Sources) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, source in (("configMapRef", sources.config_maps), ("secretRef", sources.secrets)):
         if reference := entry.get(key):
-            values = source.values(reference["name"], optional=bool(reference.get("optional")))
+            values = source.values(reference.get("name") or "", optional=bool(reference.get("optional")))
             found |= {prefix + name: value for name, value in values.items()}
     return found
 
@@ -143,7 +143,7 @@ def _value_from(entry: Mapping[str, Any], container: Mapping[str, Any], place: P
 
 
 def _key(source: Source, reference: Mapping[str, Any]) -> str | None:
-    return source.value(reference["name"], reference["key"], optional=bool(reference.get("optional")))
+    return source.value(reference.get("name") or "", reference["key"], optional=bool(reference.get("optional")))
 
 
 def _resource(reference: Mapping[str, Any], container: Mapping[str, Any], machine: Mapping[str, int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -14,12 +15,12 @@ from ...errors import ManifestError, MltrainError
 from ...model.findings import Finding, Severity
 from ...model.job import Manifest
 from ...model.labels import ANNOTATION_KERNEL
-from ...model.quantity import parse_memory
 from ...notebook.environment import Interpreter, kernel_interpreter
 from ...operator import findings as operator_findings
 from . import devices, leases, scheduler, volumes
 from .container import Place, resolve
-from .shape import Group, groups, init_containers, main_container
+from .shape import Group, cpu_limit, groups, init_containers, main_container, memory_limit
+from .shim import size
 from .volumes import Sources
 
 _LITTLE_SPACE: Final = 2**30  # bytes; less is worth a warning
@@ -36,11 +37,30 @@ def check_manifest(manifest: Manifest, sources: Sources) -> None:
     """
     from ...operator.validation import check_manifest as _check_as_api_server
 
+    _check_text(manifest)
     _check_as_api_server(manifest)
     for group in groups(manifest):
         for container in _containers(manifest, group):
             _check_command(container, group)
+            memory_limit(container)
+            cpu_limit(container)
             _check_references(container, group, sources)
+
+
+def _check_text(manifest: Manifest) -> None:
+    """Refuse what no file and no process could take: half a character, as a careless ``"\\ud83d"`` in JSON makes it."""
+    try:
+        json.dumps(manifest, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        around = error.object[max(0, error.start - 30) : error.start]
+        raise ManifestError(
+            f"The manifest has half a character (a lone surrogate) after {around!r}.",
+            hint="Write the whole character, or escape both of its halves.",
+        ) from None
+    except (TypeError, ValueError) as error:
+        raise ManifestError(
+            f"The manifest is no JSON object: {error}", hint="Put dates and the like in quotes."
+        ) from None
 
 
 def _containers(manifest: Manifest, group: Group) -> list[dict[str, Any]]:
@@ -153,13 +173,12 @@ def _sidecars(manifest: Manifest, group: Group) -> Iterator[Finding]:
 
 
 def _size(manifest: Manifest, group: Group) -> Iterator[Finding]:
-    resources = main_container(manifest["kind"], group.pod_spec).get("resources") or {}
-    asked = (resources.get("limits") or {}).get("memory")
+    asked = memory_limit(main_container(manifest["kind"], group.pod_spec))
     there = devices.memory_size()
-    if asked is not None and parse_memory(asked) > there:
+    if asked is not None and asked > there:
         yield _warning(
             "memory-missing",
-            f"A replica may take {asked} of memory, this machine has {there // 2**20} MiB.",
+            f"A replica may take {size(asked)} of memory, this machine has {there // 2**20} MiB.",
             "Ask for less, or use a cluster.",
             f"{group.field}.containers",
         )

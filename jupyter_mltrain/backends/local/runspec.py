@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ...model import labels
-from ...model.quantity import parse_cpu, parse_memory
 from . import memory, rendezvous, volumes
 from .container import Place, Resolved, resolve
 from .devices import processors, visible_devices_env
 from .environment import field_value, grace_seconds, sources, surroundings
 from .records import Job, Pod
 from .replica import ReplicaSpec
-from .shape import main_container
+from .shape import cpu_limit, main_container, memory_limit
 from .store import storage_errors
 
 
@@ -74,14 +73,13 @@ def run_spec(home: Path, job: Job, pod: Pod) -> ReplicaSpec:
     with storage_errors(folder):
         resolved = resolve(container, pod.manifest, _place(home, job, pod, container))
         cwd = _working_directory(run_folder(folder, pod), container, resolved)
-    limits = (container.get("resources") or {}).get("limits") or {}
     return ReplicaSpec(
         uid=pod.run_uid,
         argv=resolved.argv,
         env=_environment(home, job, pod, resolved, container),
         cwd=cwd,
         grace_seconds=grace_seconds(pod),
-        memory_limit=parse_memory(limits["memory"]) if "memory" in limits else None,
+        memory_limit=memory_limit(container),
         bells=(folder / "bell",),
     )
 
@@ -121,7 +119,7 @@ def _environment(home: Path, job: Job, pod: Pod, resolved: Resolved, container: 
     if own.get("CUDA_VISIBLE_DEVICES") not in ("", "-1"):  # a replica may do without what it has, not take more
         own |= visible_devices_env(pod.devices)
     given = surroundings(home, job, pod)
-    limits = (container.get("resources") or {}).get("limits") or {}
-    if "cpu" in limits:
-        given |= memory.thread_env(parse_cpu(limits["cpu"]), own)
+    cpus = cpu_limit(container)
+    if cpus is not None:
+        given |= memory.thread_env(cpus, own)
     return {**given, **own}

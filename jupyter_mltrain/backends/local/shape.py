@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from ...errors import ManifestError
 from ...model.job import Manifest
+from ...model.quantity import parse_cpu, parse_memory, parse_quantity
 
 _ROLES: Final = {"TFJob": "tfReplicaSpecs", "PyTorchJob": "pytorchReplicaSpecs"}
 _MAIN_CONTAINERS: Final = {"TFJob": "tensorflow", "PyTorchJob": "pytorch"}
+
+
+N = TypeVar("N", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +61,26 @@ def main_container(kind: str, pod_spec: Mapping[str, Any]) -> dict[str, Any]:
     containers: list[dict[str, Any]] = pod_spec["containers"]
     name = _MAIN_CONTAINERS.get(kind)
     return next((container for container in containers if container["name"] == name), containers[0])
+
+
+def memory_limit(container: Mapping[str, Any]) -> int | None:
+    """Return how many bytes a container may take; ``None``: no limit. Raises ``ManifestError``."""
+    return _limit(container, "memory", parse_memory)
+
+
+def cpu_limit(container: Mapping[str, Any]) -> float | None:
+    """Return how many processors a container may use; ``None``: no limit. Raises ``ManifestError``."""
+    return _limit(container, "cpu", parse_cpu)
+
+
+def _limit(container: Mapping[str, Any], name: str, parse: Callable[[str], N]) -> N | None:
+    """Return a limit; like a container runtime, take 0 for none."""
+    text = ((container.get("resources") or {}).get("limits") or {}).get(name)
+    try:
+        return parse(text) if text is not None and parse_quantity(text) else None
+    except ValueError as error:
+        raise ManifestError(
+            f"The limit of {name} of container {container['name']!r} cannot be kept: {error}",
+            hint="Write memory as 300Mi or 2Gi, processors as 2 or 500m.",
+            field=f"resources.limits.{name}",
+        ) from None

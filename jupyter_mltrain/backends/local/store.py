@@ -29,7 +29,8 @@ BUSY_SECONDS: Final = 30.0
 _HINTS: Final = {
     sqlite3.SQLITE_FULL: "Free some space on the disk; nothing that was recorded is lost.",
     sqlite3.SQLITE_READONLY: "Make the data folder writable, or set MLTRAIN_HOME to one that is.",
-    sqlite3.SQLITE_CANTOPEN: "The data folder must exist and be writable; MLTRAIN_HOME names another.",
+    sqlite3.SQLITE_CANTOPEN: "The data folder must exist, be writable and have a path of less than 500 bytes; "
+    "MLTRAIN_HOME names another.",
     sqlite3.SQLITE_BUSY: "Another process holds the database for too long; try again.",
     sqlite3.SQLITE_LOCKED: "Another process holds the database for too long; try again.",
     sqlite3.SQLITE_CORRUPT: "Move the file away and start afresh; the folders of the jobs stay as they are.",

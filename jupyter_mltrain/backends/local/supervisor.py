@@ -10,6 +10,7 @@ When nothing of the job is left to run, the process goes on with the next job th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import sqlite3
@@ -78,12 +79,20 @@ class Supervisor:
     def _try_cycle(self) -> float | None:
         try:
             seconds = self._cycle()
-        except (StorageError, BackendUnavailable):
+        except (StorageError, BackendUnavailable) as error:
+            self._tell_why_it_waits(error)
             seconds = _RETRY_SECONDS[min(self._failures, len(_RETRY_SECONDS) - 1)]
             self._failures += 1
         else:
             self._failures = 0
         return seconds
+
+    def _tell_why_it_waits(self, error: MltrainError) -> None:
+        with contextlib.suppress(StorageError), self.store.write() as connection:
+            job = tables.find_job(connection, self.job)
+            if job is not None:
+                now = max(self.clock(), job.clock)
+                tables.record_event(connection, job.id, now, "Warning", "Retrying", error.message, job.name)
 
     def _cycle(self) -> float | None:
         """Look, decide, record, act. Return how long to sleep unless something happens, ``None`` for ever, or done."""

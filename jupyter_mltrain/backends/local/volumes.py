@@ -16,8 +16,13 @@ underscores. ``readOnly`` cannot be enforced.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
 import re
+import shlex
 import stat
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -156,7 +161,7 @@ def mount(
             raise ManifestError(
                 f"Container {container['name']!r} mounts {wish['name']!r}, but there is no such volume."
             )
-        source = _below(_provide(volume, claims, scratch, sources), wish, expand)
+        source = plain(_below(_provide(volume, claims, scratch, sources), wish, expand))
         path = wish["mountPath"].rstrip("/") or "/"
         found.append(Mount(volume["name"], path, source, bool(wish.get("readOnly"))))
     return tuple(found)
@@ -173,9 +178,9 @@ def _provide(volume: Mapping[str, Any], claims: Path, scratch: Path, sources: So
         case "hostPath":
             return _host_path(Path(options["path"]), options.get("type") or "")
         case "secret":
-            return _projected(sources.secrets, options["secretName"], options, scratch / name)
+            return _projected(sources.secrets, options.get("secretName") or "", options, scratch / name)
         case "configMap":
-            return _projected(sources.config_maps, options["name"], options, scratch / name)
+            return _projected(sources.config_maps, options.get("name") or "", options, scratch / name)
         case "emptyDir" | "ephemeral":
             return _folder(scratch, name)
     raise ManifestError(
@@ -208,10 +213,13 @@ _HOST_PATH_TYPES: Final[Mapping[str, tuple[str, Callable[[int], bool]]]] = {
 
 def _host_path(path: Path, kind: str) -> Path:
     """Check a path as the kubelet does (https://kubernetes.io/docs/concepts/storage/volumes/#hostpath-volume-types)."""
-    if kind == "DirectoryOrCreate":
-        path.mkdir(parents=True, exist_ok=True)
-    if kind == "FileOrCreate" and not path.exists():
-        path.touch()
+    try:
+        if kind == "DirectoryOrCreate":
+            path.mkdir(parents=True, exist_ok=True)
+        if kind == "FileOrCreate" and not path.exists():
+            path.touch()
+    except OSError as error:
+        raise ManifestError(f"hostPath {path} cannot be made: {error.strerror}", field="hostPath") from error
     if kind in _HOST_PATH_TYPES:
         words, is_kind = _HOST_PATH_TYPES[kind]
         if not (path.exists() and is_kind(path.stat().st_mode)):
@@ -251,6 +259,26 @@ def _below(source: Path, wish: Mapping[str, Any], expand: Callable[[str], str]) 
     if not path.exists():
         path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def plain(path: Path) -> Path:
+    """Return a path that means the same and that a shell reads as one word, wherever it stands in a command.
+
+    The data folder may have a space in its name, on macOS it always has, and the manifest's author has not quoted what
+    was ``/data`` to them. A link in a folder that is only this user's stands for such a path, made again for each run.
+    """
+    text = str(path)
+    if shlex.quote(text) == text:
+        return path
+    folder = Path(tempfile.gettempdir(), f"mltrain-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        return path  # laid there by somebody else
+    link = folder / hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    with contextlib.suppress(FileExistsError):
+        link.symlink_to(path)
+    return link
 
 
 def _inside(path: str) -> PurePosixPath:

@@ -52,6 +52,8 @@ class Request:
         As ``notebook.freeze`` takes them.
     base:
         Folder that relative paths among the parameter values start from; None: the current one.
+    noted_as:
+        Path of the notebook that the job notes down, where the file has another name for its user; "": the file's own.
     """
 
     notebook: Path
@@ -63,6 +65,7 @@ class Request:
     root: Path | None = None
     python: str | None = None
     base: Path | None = None
+    noted_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

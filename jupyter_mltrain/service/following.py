@@ -123,7 +123,7 @@ def run_progress(rebuilder: Rebuilder) -> RunProgress | None:
     if progress.of == 0 or progress.cell is None:
         return None
     running = progress.cell if progress.status == "running" else None
-    title = _first_line(rebuilder.notebook, progress.cell) if running is not None else progress.status
+    title = _first_line(rebuilder, progress.cell) if running is not None else progress.status
     within = _reported(progress) if running is not None else 0.0
     if 0 < within < 1:
         title += f"  {within:.0%}"
@@ -148,9 +148,9 @@ def run_error(rebuilder: Rebuilder) -> str:
     return ": ".join(word for word in words if word)
 
 
-def _first_line(notebook: dict[str, Any], cell: int) -> str:
+def _first_line(rebuilder: Rebuilder, cell: int) -> str:
     """Return the first line of a cell that says something."""
-    source = notebook["cells"][cell]["source"] if cell < len(notebook["cells"]) else ""
+    source = rebuilder.cell(cell)["source"] if cell < len(rebuilder.progress.cells) else ""
     text = source if isinstance(source, str) else "".join(source)
     return next((line.strip() for line in text.splitlines() if line.strip()), "")
 

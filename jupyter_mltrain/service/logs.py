@@ -44,26 +44,43 @@ class LogPage:
     more: bool = False
 
 
-class _Reader:
-    """Turns the backend's chunks into pages, from a cursor on."""
+class LogReader:
+    """Turns the backend's chunks into pages, from a cursor on.
 
-    def __init__(self, after: Cursor | None, *, raw: bool) -> None:
+    Parameters
+    ----------
+    after:
+        A page's cursor; None: from the beginning.
+    raw:
+        Leave the runner's records as they are.
+    tail:
+        The first chunk is not the log's beginning: the backend was asked for its last lines only.
+    """
+
+    def __init__(self, after: Cursor | None, *, raw: bool = False, tail: bool = False) -> None:
         place, self._skip = _parse(after)  # lines that were handed out before
         self.place = place  # where to read from
-        self._transcript = None if raw else Transcript(resumed=place is not None)
+        self._tail = tail
+        self._transcript = None if raw else Transcript(resumed=tail or place is not None)
         self._clean = place  # the last place where nothing was held back
         self._lines = 0  # read since then
 
     async def take(self, chunk: LogChunk) -> LogPage:
+        """Return the lines that a chunk makes whole."""
         # Decoding is work for the processor: an event loop has better things to do meanwhile.
         lines = await asyncio.to_thread(self._render, chunk.text)
         skipped, self._skip = self._skip, max(0, self._skip - len(lines))
         self._lines += len(lines)
-        if self._transcript is None or self._transcript.clean:
+        # A tail's beginning is no place that can be named; its first end will do.
+        if self._transcript is None or self._transcript.clean or (self._tail and self._clean is None):
             self._clean, self._lines = chunk.cursor, 0
         cursor = f"{self._clean or ''}~{self._lines + self._skip}"
         rest = "" if self._transcript is None else self._transcript.open
         return LogPage(tuple(lines[skipped:]), cursor, rest, chunk.truncated)
+
+    def close(self) -> list[str]:
+        """Return what is left of an unfinished line."""
+        return [] if self._transcript is None else self._transcript.close()
 
     def _render(self, text: str) -> list[str]:
         if self._transcript is None:
@@ -116,7 +133,7 @@ async def pages(
     InvalidInput
         The cursor is none.
     """
-    reader = _Reader(after, raw=raw)
+    reader = LogReader(after, raw=raw)
     job = await _with_replicas(backend, ref) if follow else await backend.status(ref)
     name = find_replica(job, replica).name
     place = reader.place
@@ -129,7 +146,7 @@ async def pages(
 
 
 async def _tail(
-    backend: Backend, ref: JobRef, replica: str, reader: _Reader, tail: int
+    backend: Backend, ref: JobRef, replica: str, reader: LogReader, tail: int
 ) -> tuple[LogPage, Cursor | None]:
     """Return the last lines that there are now as one page, and the backend's cursor after them."""
     kept: deque[str] = deque(maxlen=tail)

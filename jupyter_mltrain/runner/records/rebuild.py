@@ -90,6 +90,11 @@ class Rebuilder:
         """Where the run is."""
         return self._state.progress
 
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The notebook's metadata."""
+        return self._state.metadata
+
     def cell(self, index: int) -> dict[str, Any]:
         """Return one cell of `notebook`, without making the others."""
         return self._state.cell(index)
@@ -191,6 +196,11 @@ class _State:
     def document(self) -> dict[str, Any]:
         cells = [self.cell(index) for index in range(len(self._cells))]
         return {**self._notebook, "cells": cells}
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        metadata: dict[str, Any] = self._notebook["metadata"]
+        return metadata
 
     def cell(self, index: int) -> dict[str, Any]:
         cell = self._cells[index]

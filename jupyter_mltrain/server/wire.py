@@ -508,6 +508,8 @@ class LogSnapshot(Wire):
     cursor: str | None
     truncated: bool = False
     """There are lines before these: ``GET jobs/{id}/logs`` has them as far as they were kept."""
+    ended: bool = False
+    """The replica is done for good; no more will come."""
 
 
 class LogChanged(Wire):

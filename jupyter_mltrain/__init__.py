@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _FROM_CLIENT = ("Job", "JobFailed", "check", "job", "jobs", "plan", "submit")
 
 
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    """Tell a Jupyter server what to load."""
+    from .server.app import MltrainApp
+
+    return [{"module": "jupyter_mltrain.server.app", "app": MltrainApp}]
+
+
 def __getattr__(name: str) -> Any:
     """Load a public name when it is first used: importing the package costs nothing."""
     from importlib import import_module, metadata

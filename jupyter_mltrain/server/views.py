@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
 
 from ..errors import MltrainError
 from ..manifests import parameters_of
@@ -61,16 +60,10 @@ def findings_view(findings: Iterable[Finding]) -> tuple[wire.Finding, ...]:
     return tuple(wire.Finding.model_validate(finding.to_dict()) for finding in findings)
 
 
-def plan_view(plan: Plan, spec: Mapping[str, Any], text: str) -> wire.Plan:
-    """Return a plan.
+def plan_view(plan: Plan) -> wire.Plan:
+    """Return a plan."""
+    from ..manifests import to_yaml
 
-    Parameters
-    ----------
-    spec:
-        The whole ``TrainingSpec`` as JSON.
-    text:
-        The manifest as YAML.
-    """
     return wire.Plan(
         id=plan.job_id,
         name=plan.manifest["metadata"]["name"],
@@ -79,10 +72,10 @@ def plan_view(plan: Plan, spec: Mapping[str, Any], text: str) -> wire.Plan:
         program=plan.program.digest,
         requirements=tuple(plan.program.requirements.lines()),
         files=tuple(file.path for file in plan.program.files),
-        framework=spec["framework"],
-        spec=dict(spec),
+        framework=plan.spec.framework.value,
+        spec=plan.spec.model_dump(mode="json"),
         manifest=plan.manifest,
-        yaml=text,
+        yaml=to_yaml(plan.manifest),
         findings=findings_view(plan.findings),
         notes=plan.notes,
         refused=plan.refused,

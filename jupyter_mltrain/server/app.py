@@ -1,0 +1,51 @@
+"""The server extension. Light: what it costs a server's start is the import of a few small modules."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+
+from .config import Mltrain
+from .managers import Managers
+from .routes import handlers
+
+
+class MltrainApp(ExtensionApp):
+    """Adds the routes below ``/jupyter-mltrain/`` to a Jupyter server."""
+
+    name = "jupyter_mltrain"
+    load_other_extensions = True
+    classes = [*ExtensionApp.classes, Mltrain]  # noqa: RUF012 - traitlets declares it so
+
+    def initialize_settings(self) -> None:
+        """Make what the handlers share. Nothing is opened before it is needed."""
+        assert self.serverapp is not None
+        config = Mltrain(parent=self)
+        if config.data_folder:
+            os.environ["MLTRAIN_HOME"] = config.data_folder
+        self.managers = Managers(config, self.serverapp.contents_manager)
+        self.settings["jupyter_mltrain"] = self.managers
+
+    def initialize_handlers(self) -> None:
+        """Register the routes."""
+        self.handlers.extend(handlers())
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Look after jobs whose supervisors ended with the machine, while the server starts to serve."""
+        self._recovery = asyncio.create_task(self._recover(), name="mltrain recovery")
+
+    async def _recover(self) -> None:
+        try:
+            await self.managers.services.recover()
+        except Exception:
+            self.log.exception("Jobs were not looked after at the start")
+
+    async def stop_extension(self) -> None:
+        """Let go of the backends. Jobs go on."""
+        recovery = getattr(self, "_recovery", None)
+        if recovery is not None:
+            await asyncio.gather(recovery, return_exceptions=True)
+        await self.managers.close()

@@ -1,0 +1,59 @@
+"""Plans: a notebook of the contents manager, frozen and checked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from ...service import Plan, Request
+from .. import wire
+from ..paths import notebook_file
+from ..views import findings_view, plan_view
+
+if TYPE_CHECKING:
+    from . import Managers
+
+
+class PlansManager:
+    """Makes plans, a few at a time: freezing a notebook is work for the processor."""
+
+    def __init__(self, managers: Managers) -> None:
+        self._contents = managers.contents
+        self._services = managers.services
+        self._turns = asyncio.Semaphore(managers.config.max_plans)
+
+    @asynccontextmanager
+    async def open(self, submission: wire.Submission, *, job_id: str | None = None) -> AsyncIterator[Plan]:
+        """Yield the plan of a submission; until the end, the files that it ships can be read.
+
+        Raises
+        ------
+        MltrainError
+            The notebook cannot be had, or something in the submission is wrong.
+        """
+        service = await self._services.get(submission.backend)
+        async with self._turns, notebook_file(self._contents, submission.notebook) as file:
+            request = Request(
+                notebook=file,
+                spec=submission.spec,
+                parameters=submission.parameters,
+                include=submission.include,
+                base=file.parent,
+                noted_as=submission.notebook,
+            )
+            yield await service.plan(request, job_id=job_id)
+
+    async def show(self, submission: wire.Submission) -> wire.Plan:
+        """Return what a submission would do."""
+        async with self.open(submission) as plan:
+            return await asyncio.to_thread(plan_view, plan)
+
+    async def export(self, request: wire.ExportRequest) -> wire.Export:
+        """Return a notebook as a script, or its manifest."""
+        from ...service.copies import export
+
+        async with self.open(request.submission) as plan:
+            found = await asyncio.to_thread(export, plan, request.what, None)
+        return wire.Export(text=found.text, findings=findings_view(found.findings))

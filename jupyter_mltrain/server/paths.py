@@ -1,0 +1,113 @@
+"""From a path as the contents manager names it to a notebook file, and to nothing that it would not show."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.services.contents.fileio import FileManagerMixin
+from tornado.web import HTTPError
+
+from ..errors import Forbidden, InvalidInput, MltrainError, NotebookError, NotFound, StorageError
+
+_SUFFIX: Final = ".ipynb"
+
+
+@asynccontextmanager
+async def notebook_file(contents: Any, path: str) -> AsyncIterator[Path]:
+    """Yield a file with the notebook at a contents path.
+
+    Where contents are files it is the file itself, so that modules beside it are found. Any other contents manager is
+    asked for the notebook, which is then written to a folder that lasts as long as the context.
+
+    Raises
+    ------
+    InvalidInput
+        The path is absolute, climbs with ``..``, or is no text that a path can be.
+    Forbidden
+        It is hidden, or a link leads out of the server's root.
+    NotFound, NotebookError
+        There is no such notebook, or it cannot be read.
+    """
+    _check(path)
+    with contents_errors(path):
+        if not contents.allow_hidden and await ensure_async(contents.is_hidden(path)):
+            raise Forbidden(f"{path!r} is hidden", hint="Copy it to a folder that is not, or allow hidden files.")
+        if not await ensure_async(contents.file_exists(path)):
+            raise NotFound(f"There is no notebook {path!r}", hint="Was it saved, or renamed?", field="notebook")
+    if isinstance(contents, FileManagerMixin) and path.endswith(_SUFFIX):
+        yield await asyncio.to_thread(_file, contents, path)
+        return
+    with tempfile.TemporaryDirectory(prefix="mltrain-") as folder:
+        file = Path(folder) / f"{PurePosixPath(path).stem}{_SUFFIX}"
+        with contents_errors(path):
+            model = await ensure_async(contents.get(path, content=True, type="notebook"))
+        await asyncio.to_thread(_write, file, model["content"])
+        yield file
+
+
+def _check(path: str) -> None:
+    """Raise ``InvalidInput`` for what no front end sends: whoever does means to go astray."""
+    parts = path.split("/")
+    if not path.strip("/") or "\0" in path or not _is_text(path):
+        raise InvalidInput("The path of the notebook is empty or no text", field="notebook")
+    if path.startswith("/") or PurePosixPath(path).is_absolute() or ".." in parts or ".." in path.split("\\"):
+        hint = "Give the path as the file browser shows it, from the server's root on."
+        raise InvalidInput(f"{path!r} is not a path below the server's root", hint=hint, field="notebook")
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _file(contents: Any, path: str) -> Path:
+    """Return the file of a contents path, which has to lie below the root also when all links are followed."""
+    with contents_errors(path):
+        file = Path(contents._get_os_path(path))
+    if not file.resolve().is_relative_to(Path(contents.root_dir).resolve()):
+        raise Forbidden(f"{path!r} leads out of the server's root", hint="Copy the notebook itself to there.")
+    return file
+
+
+def _write(file: Path, content: Any) -> None:
+    try:
+        file.write_text(json.dumps(content), encoding="utf-8")
+    except (TypeError, ValueError) as error:
+        raise NotebookError(f"{file.name!r} is no notebook: {error}", reason="not-a-notebook") from None
+
+
+@contextmanager
+def contents_errors(path: str) -> Iterator[None]:
+    """Turn what a contents manager raises into errors of this project."""
+    try:
+        yield
+    except MltrainError:
+        raise
+    except HTTPError as error:
+        raise _translated(error, path) from error
+    except OSError as error:
+        raise StorageError(
+            f"{path!r} cannot be used: {error.strerror or error}", hint="Check disk and rights."
+        ) from error
+
+
+def _translated(error: HTTPError, path: str) -> MltrainError:
+    said = str(error.log_message or error.reason or "it was refused")
+    message = f"{path!r}: {said % error.args if error.args else said}"
+    if error.status_code == 404:
+        return NotFound(message, field="notebook")
+    if error.status_code == 403:
+        return Forbidden(message, field="notebook")
+    if error.status_code < 500:
+        return NotebookError(message, field="notebook")
+    return StorageError(message, hint="See the server's log: its contents manager failed.")

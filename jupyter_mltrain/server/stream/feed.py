@@ -1,0 +1,74 @@
+"""One job that somebody looks at: its newest status, from the one watch that all share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ...model.job import JobRef, JobStatus
+from ...service import Service
+from .leader import Leader
+from .pulse import Pulse
+
+
+class Feed:
+    """A job's newest status, and what its leader's log tells while somebody asks for it.
+
+    Attributes
+    ----------
+    suspend:
+        Whether its backend can suspend jobs.
+    deleted:
+        The job is gone.
+    changes:
+        Beats when status or ``deleted`` changed.
+    pulse:
+        Beats with ``changes``, and when the leader's log has something new.
+    """
+
+    def __init__(self, service: Service, ref: JobRef) -> None:
+        self.service = service
+        self.ref = ref
+        self.suspend = service.backend.capabilities().suspend
+        self.deleted = False
+        self.pulse = Pulse()
+        self.changes = Pulse(also=self.pulse)
+        self._status: JobStatus | None = None
+        self._leader: Leader | None = None
+        self._followers = 0
+
+    @property
+    def status(self) -> JobStatus:
+        """The job as it was seen last."""
+        assert self._status is not None
+        return self._status
+
+    async def read(self) -> None:
+        """Read the job for the first time, unless the watch is faster. Raises ``NotFound``."""
+        status = await self.service.status(self.ref)
+        if self._status is None:
+            self.take(status)
+
+    def take(self, job: JobStatus) -> None:
+        """Take the job as it is now."""
+        if job != self._status:
+            self._status = job
+            self.changes.beat()
+
+    def delete(self) -> None:
+        """Take that the job is gone."""
+        self.deleted = True
+        self.changes.beat()
+
+    @asynccontextmanager
+    async def leader(self) -> AsyncIterator[Leader]:
+        """Follow the leader's log: it is read once, whatever the number of those who ask."""
+        leader = self._leader = self._leader or Leader(self.service.backend, self)
+        self._followers += 1
+        try:
+            yield leader
+        finally:
+            self._followers -= 1
+            if not self._followers:
+                self._leader = None
+                await leader.stop()

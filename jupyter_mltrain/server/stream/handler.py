@@ -1,0 +1,105 @@
+"""The WebSocket: who may open it. Light: what follows jobs is imported with the first connection."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyter_server.auth.decorator import authorized, ws_authenticated
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.base.websocket import WebSocketMixin
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from ...errors import MltrainError
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .hub import Hub
+
+_MESSAGE_BYTES: Final = 16 << 10
+_PING_MILLISECONDS: Final = 15_000
+_COMPRESSION: Final = {"compression_level": 3, "mem_level": 5}
+"""Log lines and JSON shrink to a fifth at once; fifty connections keep fifty compressors."""
+
+
+class ChannelsHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
+    """``/jupyter-mltrain/channels``: a client subscribes to topics and is told what changes."""
+
+    auth_resource = "jupyter-mltrain"
+
+    _hub: Hub
+    _connection: Connection | None = None
+    _writer: asyncio.Task[None] | None = None
+
+    def set_default_headers(self) -> None:
+        """Set none: an upgrade has no content."""
+
+    def get_compression_options(self) -> dict[str, Any]:
+        """Compress what is sent."""
+        return _COMPRESSION
+
+    @property
+    def max_message_size(self) -> int:
+        """What a client sends is short; beyond this the connection is closed."""
+        return _MESSAGE_BYTES
+
+    @property
+    def ping_interval(self) -> int:
+        """Milliseconds between two pings; after three without an answer the connection is closed."""
+        return _PING_MILLISECONDS
+
+    @ws_authenticated  # type: ignore[untyped-decorator]
+    @authorized("read")
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """Upgrade the connection, for users who may read."""
+        managers = self.settings["jupyter_mltrain"]
+        try:
+            self._hub = await managers.hub()
+        except MltrainError as error:
+            raise HTTPError(error.http_status, "%s", error.message) from None
+        if self._hub.connections >= managers.config.max_subscribers:
+            raise HTTPError(503, "As many WebSockets as this server keeps are open")
+        await super().get(*args, **kwargs)
+
+    def open(self, *args: str, **kwargs: str) -> None:
+        """Begin to send."""
+        from .connection import Connection
+
+        super().open(*args, **kwargs)
+        self.set_nodelay(True)
+        self._hub.connections += 1
+        self._connection = Connection(self._hub, self._send)
+        self._writer = asyncio.create_task(self._write(self._connection))
+
+    def on_message(self, message: str | bytes) -> None:
+        """Take what the client sends."""
+        if self._connection is not None:
+            self._connection.receive(message)
+
+    def on_close(self) -> None:
+        """Let go of everything that the client followed."""
+        if self._writer is not None:
+            self._writer.cancel()
+        if self._connection is not None:
+            self._hub.connections -= 1
+            self._connection.close()
+            self._connection = None
+        if self.ping_callback is not None:
+            self.ping_callback.stop()  # type: ignore[unreachable]  # the mixin is not typed
+
+    async def _send(self, message: bytes) -> None:
+        await self.write_message(message)
+
+    async def _write(self, connection: Connection) -> None:
+        try:
+            await connection.run()
+        except (WebSocketClosedError, StreamClosedError):
+            pass  # on_close is called
+        except TimeoutError:
+            self.log.info("A client of jupyter_mltrain took nothing for too long: its connection is closed")
+            self.close(1013, "too slow")
+        except Exception:
+            self.log.exception("Writing to a client of jupyter_mltrain failed")
+            self.close(1011)

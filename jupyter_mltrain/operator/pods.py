@@ -8,8 +8,11 @@ from typing import Any
 from ..model.labels import JOB_ROLE, REPLICA_INDEX, REPLICA_TYPE
 from .spec import JobSpec, main_container
 from .types import Manifest
+from .validation.metadata import check_annotations, check_labels
+from .validation.names import dns_1123_subdomain
+from .validation.podspec import check_spec
+from .validation.verdict import aggregate, invalid
 
-_RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _LABEL_LENGTH = 63
 
 
@@ -58,13 +61,18 @@ def service(job: JobSpec, role: str, index: int) -> Manifest:
 def pod_refusal(manifest: Manifest) -> str:
     """Return why the API server would not take a pod of an accepted job, or ``""``.
 
-    The job's schema lets any restart policy pass, so that this comes out only when a pod is made.
+    The job's schema knows the fields of a template but not the rules of pods, so that what breaks them comes out only
+    when a pod is made.
     """
-    name, policy = manifest["metadata"]["name"], manifest["spec"]["restartPolicy"]
-    if policy in _RESTART_POLICIES:
-        return ""
-    supported = ", ".join(f'"{known}"' for known in _RESTART_POLICIES)
-    return f'Pod "{name}" is invalid: spec.restartPolicy: Unsupported value: "{policy}": supported values: {supported}'
+    metadata = manifest["metadata"]
+    name = metadata["name"]
+    errors = [
+        *(invalid("metadata.name", name, line) for line in dns_1123_subdomain(name)),
+        *check_labels(metadata["labels"], "metadata.labels"),
+        *check_annotations(metadata.get("annotations") or {}, "metadata.annotations"),
+        *check_spec(manifest["spec"], "spec"),
+    ]
+    return f'Pod "{name}" is invalid: {aggregate(errors)}' if errors else ""
 
 
 def service_refusal(manifest: Manifest) -> str:

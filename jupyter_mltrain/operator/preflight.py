@@ -7,11 +7,14 @@ from typing import Any
 
 from ..model.findings import Finding, Severity
 from .pods import replica_name
+from .validation.containers import check_one_of
 from .validation.kubeflow import REPLICA_SPECS
 from .validation.metadata import final_name
 from .validation.names import dns_1035_label
+from .validation.podspec import check_template
 
 _MAX_NAME = 63
+_RESTART_POLICIES = ("Always", "OnFailure", "Never", "ExitCode")
 
 
 def findings(manifest: Mapping[str, Any]) -> list[Finding]:
@@ -32,6 +35,7 @@ def findings(manifest: Mapping[str, Any]) -> list[Finding]:
         count = 1 if replicas is None else replicas
         found += _check_count(role, count, f"spec.{field}.{role}.replicas")
         found += _check_names(name, role, count, f"spec.{field}.{role}")
+        found += _check_pod(role, replica, f"spec.{field}.{role}")
     return found
 
 
@@ -66,6 +70,19 @@ def _check_names(job: str, role: str, count: int, field: str) -> Iterator[Findin
     elif dns_1035_label(longest):
         words = "may hold only lower-case letters, digits and '-'"
         yield _no_name(longest, words, "Name the role Chief, PS, Worker or Evaluator.", field)
+
+
+def _check_pod(role: str, replica: Mapping[str, Any], field: str) -> Iterator[Finding]:
+    """Nobody looks at the template by the rules of pods before the first pod is made."""
+    policy = check_one_of(dict(replica), "restartPolicy", _RESTART_POLICIES, field)
+    for error in (*policy, *check_template(replica["template"], f"{field}.template")):
+        yield Finding(
+            "impossible-pod",
+            Severity.ERROR,
+            f"No pod of {role} can be made: {error}.",
+            "Correct the field: the API server would refuse each pod, and the job would never get a status.",
+            {"field": error.field},
+        )
 
 
 def _no_name(name: str, problem: str, hint: str, field: str) -> Finding:

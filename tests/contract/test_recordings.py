@@ -2,6 +2,9 @@
 
 ``odd.json.gz`` has the form of ``traces.json.gz``: unusual manifests that the API server takes all the same (unknown
 roles, restart policies that do not exist, names too long for a service, other managers, limits, side containers).
+
+``more/traces.json.gz`` has further scenarios of that kind. ``more/pods.json.gz`` has templates that no
+pod can be made of (mounts without a volume, probes without a handler ...): the schema of the job lets them pass.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-RECORDINGS = sorted((HERE / "data").glob("*.json.gz"))
+DATA = HERE / "data"
+RECORDINGS = [*sorted(DATA.glob("*.json.gz")), DATA / "more" / "traces.json.gz", DATA / "more" / "pods.json.gz"]
 SCRIPT = HERE / "replay.py"
 
 _spec = importlib.util.spec_from_file_location("replay", SCRIPT)
@@ -27,15 +31,17 @@ replay = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(replay)
 
 
-@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.name.split(".")[0])
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: str(path.relative_to(DATA)).split(".")[0])
 def test_the_rules_agree_with_every_record(recording: Path) -> None:
     records = replay.load(recording)
     assert {name: found for name, record in records.items() if (found := replay.replay(name, record))} == {}
 
 
 def test_every_recording_is_there() -> None:
-    assert {path.name: len(replay.load(path)) for path in RECORDINGS} == {
+    assert {str(path.relative_to(DATA)): len(replay.load(path)) for path in RECORDINGS} == {
         "jobs.json.gz": 80,
+        "more/pods.json.gz": 43,
+        "more/traces.json.gz": 220,
         "odd.json.gz": 106,
         "traces.json.gz": 342,
         "verdicts.json.gz": 400,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from jupyter_mltrain.operator import findings, validate
+from jupyter_mltrain.operator import findings, reconcile, validate
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def tfjob(name: str = "train", role: str = "Worker", **worker: Any) -> dict[str, Any]:
@@ -50,6 +53,26 @@ def test_what_would_never_run_is_found(manifest: dict[str, Any], code: str, fiel
 def test_what_runs_has_no_findings(manifest: dict[str, Any]) -> None:
     assert validate(manifest).accepted
     assert findings(manifest) == []
+
+
+@pytest.mark.parametrize(
+    ("container", "policy", "field"),
+    [
+        ({"volumeMounts": [{"name": "data", "mountPath": "/data"}]}, "Never", "volumeMounts[0].name"),
+        ({"resources": {"limits": {"nvidia.com/gpu": "500m"}}}, "Never", "resources.limits[nvidia.com/gpu]"),
+        ({"securityContext": {"runAsUser": -1}}, "Never", "securityContext.runAsUser"),
+        ({"lifecycle": {"preStop": {}}}, "Never", "lifecycle.preStop"),
+        ({}, "Sometimes", ""),
+    ],
+)
+def test_a_template_of_which_no_pod_can_be_made_is_found(container: dict[str, Any], policy: str, field: str) -> None:
+    manifest = tfjob(restartPolicy=policy)
+    manifest["spec"]["tfReplicaSpecs"]["Worker"]["template"]["spec"]["containers"][0].update(container)
+    assert validate(manifest).accepted
+    (finding,) = findings(manifest)
+    path = f"template.spec.containers[0].{field}" if field else "restartPolicy"
+    assert (finding.code, finding.where) == ("impossible-pod", {"field": f"spec.tfReplicaSpecs.Worker.{path}"})
+    assert not reconcile(manifest, [], NOW, {}).status
 
 
 @pytest.mark.parametrize("name", ["1st-train", "t" * 64, "a.b"])

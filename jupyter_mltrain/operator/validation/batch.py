@@ -143,7 +143,7 @@ def _check_policies(spec: dict[str, Any]) -> Iterator[FieldError]:
     if spec.get("manualSelector"):
         if "selector" not in spec:
             yield required("spec.selector")
-    elif "selector" in spec:
+    elif any(spec.get("selector", {}).values()):  # an empty one is filled in like none
         yield invalid("spec.selector", spec["selector"], "`selector` not auto-generated")
 
 
@@ -154,9 +154,10 @@ def _check_failure_rule(rule: dict[str, Any], path: str) -> Iterator[FieldError]
     elif action not in _ACTIONS:
         yield not_supported(f"{path}.action", action, _ACTIONS)
     conditions = ("onExitCodes" in rule) + ("onPodConditions" in rule)
-    if conditions != 1:
-        what = "is required" if not conditions else "is supported, but not both"
-        yield FieldError(path, f"Invalid value: specifying one of OnExitCodes and OnPodConditions {what}")
+    if conditions == 0:
+        yield FieldError(path, "Invalid value: specifying one of OnExitCodes and OnPodConditions is required")
+    elif conditions == 2:
+        yield FieldError(path, "Invalid value: specifying both OnExitCodes and OnPodConditions is not supported")
     codes = rule.get("onExitCodes", {})
     if codes.get("operator") == "In" and 0 in codes.get("values", ()):
         at = codes["values"].index(0)
@@ -168,5 +169,4 @@ def _check_restart_policy(policy: str) -> Iterator[FieldError]:
     if policy in ("", "Always"):
         yield required(_PATH, f"valid values: {', '.join(map(quote, allowed))}")
     elif policy not in allowed:
-        yield not_supported(_PATH, policy, ("Always", *allowed))
         yield not_supported(_PATH, policy, allowed)

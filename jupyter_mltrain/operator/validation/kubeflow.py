@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from . import metadata
+from . import metadata, quantities
 from .names import dns_1035_label
 from .request import SOME_NOT_CHECKED, check_metadata_types, check_version
 from .schema import Schema, fill, load, unknown_fields
-from .structs import BAD_QUANTITY, valid_quantity
 from .structural import check, check_list_keys
 from .verdict import (
     ACCEPTED,
@@ -136,7 +135,7 @@ def _first_unreadable(value: Any, schema: Schema | None, fields: tuple[str, ...]
     schema = schema or {}
     if schema.get("x-kubernetes-int-or-string"):
         if isinstance(value, str):
-            return None if "pattern" not in schema or valid_quantity(value) else BAD_QUANTITY
+            return quantities.problem(value) or None if "pattern" in schema else None
         return None if "pattern" in schema or -(2**31) <= value < 2**31 else _port_out_of_range(value, fields)
     if isinstance(value, dict):
         properties, others = schema.get("properties", {}), schema.get("additionalProperties")

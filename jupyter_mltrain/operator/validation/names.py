@@ -64,6 +64,23 @@ def label_value(text: str) -> list[str]:
     return _length(text, 63, "bytes") + _pattern(text, rule, _VALUE, "MyValue", "my_value", "12345")
 
 
+def env_name(text: str) -> list[str]:
+    """Check the name of an environment variable."""
+    rule = "a valid environment variable name must consist only of printable ASCII characters other than '='"
+    return [] if text.isascii() and text.isprintable() and "=" not in text else [rule]
+
+
+def config_key(text: str) -> list[str]:
+    """Check a key of a config map or secret, such as ``key.name``."""
+    rule = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
+    wrong = _length(text, 253, "characters") + _pattern(
+        text, rule, "[-._a-zA-Z0-9]+", "key.name", "KEY_NAME", "key-name"
+    )
+    if text == ".":
+        return [*wrong, "must not be '.'"]
+    return [*wrong, *(["must not start with '..'"] if text.startswith("..") else [])]
+
+
 def port_name(text: str) -> list[str]:
     """Check the name of a container's port, such as ``http``."""
     rules = {

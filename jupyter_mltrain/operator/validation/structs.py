@@ -11,6 +11,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from . import quantities
 from .schema import Schema, load
 from .structural import json_type
 
@@ -33,9 +34,7 @@ _GO_TYPES = {
     "uid": "types.UID",
 }
 _INT_LIMITS = {"int32": 2**31, "int64": 2**63}
-_QUANTITY = re.compile(r"([+-]?(\d+\.?\d*|\.\d+))(|[numkMGTPE]|[KMGTPE]i|[eE][+-]?\d{1,18})")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)")
-BAD_QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 
 
 class Decoding:
@@ -108,8 +107,9 @@ class Decoding:
             self._int_or_string(value, at)
         elif name == "Quantity":
             text = value.strip() if isinstance(value, str) else json.dumps(value)
-            if isinstance(value, bool | list | dict) or not valid_quantity(text):
-                self._abort = BAD_QUANTITY
+            wrong = quantities.problem(text)
+            if wrong:
+                self._abort = wrong
         elif not isinstance(value, str):
             self._abort = _mismatch(json_word(value), "string", at)
         elif not _valid_time(value):
@@ -182,11 +182,6 @@ def _go_type(schema: Schema, at: _At) -> str:
     if kind == "integer":
         return str(schema.get("format", "int64"))
     return _GO_TYPES.get(kind, kind)
-
-
-def valid_quantity(text: str) -> bool:
-    """Whether a text is a quantity, such as ``500m`` or ``4Gi``."""
-    return _QUANTITY.fullmatch(text) is not None
 
 
 def _valid_time(text: str) -> bool:

@@ -1,0 +1,196 @@
+import { Dialog, showDialog, showErrorMessage } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { CommandRegistry } from '@lumino/commands';
+import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
+
+import { errorWords } from './components/common/words';
+import { trainIcon } from './icons';
+import type { INotebooks } from './notebooks';
+import type { IOpener } from './opener';
+import { TrainingError } from './request';
+import type { Verb } from './services/api';
+import type { ITrainingManager } from './tokens';
+import type { JobSummary } from './types';
+
+/** The ids of all commands. Behind each, its arguments. */
+export const CommandIDs = {
+  /** `{path?, selected?}`: open the submit tab. Without a path: for the open notebook, `selected`: the selected file. */
+  submit: 'mltrain:submit',
+  /** `{path?, selected?}`: submit with the defaults. */
+  runNow: 'mltrain:run-now',
+  /** `{path?, selected?}`: write the notebook as a Python script beside it. */
+  exportScript: 'mltrain:export-script',
+  /** `{id, tab?}` */
+  openJob: 'mltrain:open-job',
+  showPanel: 'mltrain:show-panel',
+  /** `{id?}`, here and below: without an id the job whose tab is in front. */
+  cancel: 'mltrain:cancel',
+  suspend: 'mltrain:suspend',
+  resume: 'mltrain:resume',
+  resubmit: 'mltrain:resubmit',
+  /** Asks first. */
+  delete: 'mltrain:delete',
+  /** `{name}` */
+  openSample: 'mltrain:open-sample',
+  /** `{name}` */
+  runSample: 'mltrain:run-sample'
+} as const;
+
+/** What the commands work with. */
+export interface ICommandOptions {
+  commands: CommandRegistry;
+  manager: ITrainingManager;
+  notebooks: INotebooks;
+  opener: IOpener;
+  trans: TranslationBundle;
+}
+
+type Arguments = ReadonlyPartialJSONObject;
+
+/** Add all commands. */
+export function addCommands(options: ICommandOptions): void {
+  addNotebookCommands(options);
+  addJobCommands(options);
+  addSampleCommands(options);
+  const { commands, opener, trans } = options;
+  commands.addCommand(CommandIDs.showPanel, {
+    label: trans.__('Training Jobs'),
+    caption: trans.__('Show the training jobs'),
+    icon: trainIcon,
+    describedBy: describe({}),
+    execute: () => opener.showPanel()
+  });
+}
+
+function addNotebookCommands({ commands, manager, notebooks, opener, trans }: ICommandOptions): void {
+  const describedBy = describe({
+    path: { type: 'string', description: trans.__('Path of the notebook; the open one if left out') },
+    selected: { type: 'boolean', description: trans.__('Take what is selected in the file browser') }
+  });
+  /** Do something with the notebook that is meant, once it is saved. */
+  const onNotebook =
+    (act: (path: string) => unknown) =>
+    async (args: Arguments): Promise<unknown> => {
+      const path = await notebooks.choose(args);
+      return path !== null && (await notebooks.ensureSaved(path)) ? guarded(trans, () => act(path)) : undefined;
+    };
+
+  commands.addCommand(CommandIDs.submit, {
+    label: trans.__('Submit as training job'),
+    caption: trans.__('Run this notebook as a training job'),
+    icon: trainIcon,
+    describedBy,
+    execute: onNotebook(path => opener.openSubmit(path))
+  });
+  commands.addCommand(CommandIDs.runNow, {
+    label: trans.__('Train with Defaults'),
+    caption: trans.__('Submit this notebook at once, with the defaults'),
+    describedBy,
+    execute: onNotebook(path => manager.submit({ notebook: path }))
+  });
+  commands.addCommand(CommandIDs.exportScript, {
+    label: trans.__('Export as Training Script'),
+    caption: trans.__('Write what would run as a Python script beside the notebook'),
+    describedBy,
+    execute: onNotebook(async path => {
+      const { text } = await manager.api.export({ submission: { notebook: path }, what: 'script' });
+      await notebooks.saveBeside(path, '.py', text);
+    })
+  });
+}
+
+function addJobCommands({ commands, manager, opener, trans }: ICommandOptions): void {
+  const id = { type: 'string', description: trans.__('Id of the job; the one in front if left out') };
+  const idOf = (args: Arguments): string => (typeof args.id === 'string' ? args.id : (opener.currentJob ?? ''));
+  const allows = (args: Arguments, action: JobSummary['actions'][number]): boolean =>
+    idOf(args) !== '' && (manager.jobs.get(idOf(args))?.actions.includes(action) ?? true);
+
+  commands.addCommand(CommandIDs.openJob, {
+    label: trans.__('Open Training Job'),
+    describedBy: describe({ id, tab: { type: 'string', description: trans.__('Name of the tab to show') } }, ['id']),
+    isEnabled: args => idOf(args) !== '',
+    execute: args => opener.openJob(idOf(args), typeof args.tab === 'string' ? args.tab : undefined)
+  });
+  const verbs: Record<Verb, string> = {
+    cancel: trans.__('Cancel Training Job'),
+    suspend: trans.__('Suspend Training Job'),
+    resume: trans.__('Resume Training Job')
+  };
+  for (const [verb, label] of Object.entries(verbs) as [Verb, string][]) {
+    commands.addCommand(CommandIDs[verb], {
+      label,
+      describedBy: describe({ id }),
+      isEnabled: args => allows(args, verb),
+      execute: args => guarded(trans, () => manager.act(idOf(args), verb))
+    });
+  }
+  commands.addCommand(CommandIDs.resubmit, {
+    label: trans.__('Resubmit Training Job'),
+    describedBy: describe({ id }),
+    isEnabled: args => allows(args, 'resubmit'),
+    execute: args => guarded(trans, () => manager.resubmit(idOf(args)))
+  });
+  commands.addCommand(CommandIDs.delete, {
+    label: trans.__('Delete Training Job…'),
+    describedBy: describe({ id }),
+    isEnabled: args => allows(args, 'delete'),
+    execute: async args => {
+      const job = idOf(args);
+      if (await confirmDelete(manager.jobs.get(job)?.name ?? job, trans)) {
+        await guarded(trans, () => manager.delete(job));
+      }
+    }
+  });
+}
+
+function addSampleCommands({ commands, manager, notebooks, trans }: ICommandOptions): void {
+  const nameOf = (args: Arguments): string => (typeof args.name === 'string' ? args.name : '');
+  const title = (args: Arguments): string =>
+    manager.places.samples?.find(sample => sample.name === nameOf(args))?.title ?? nameOf(args);
+  const shared = {
+    icon: trainIcon,
+    describedBy: describe({ name: { type: 'string', description: trans.__('Name of the sample') } }, ['name']),
+    isEnabled: (args: Arguments) => nameOf(args) !== ''
+  };
+
+  commands.addCommand(CommandIDs.openSample, {
+    ...shared,
+    label: args => title(args) || trans.__('Open Training Sample'),
+    caption: args => trans.__('Copy the sample notebook %1 here and open it', title(args)),
+    execute: args => guarded(trans, async () => notebooks.open((await manager.api.openSample(nameOf(args))).path))
+  });
+  commands.addCommand(CommandIDs.runSample, {
+    ...shared,
+    label: args => trans.__('Train %1', title(args)),
+    caption: args => trans.__('Run the sample notebook %1 as a training job', title(args)),
+    execute: args => guarded(trans, () => manager.runSample(nameOf(args)))
+  });
+}
+
+/** Do something; what goes wrong is said in a dialog, and the answer is undefined. */
+async function guarded<T>(trans: TranslationBundle, act: () => T | Promise<T>): Promise<T | undefined> {
+  try {
+    return await act();
+  } catch (thrown) {
+    const { message, hint } = errorWords(TrainingError.from(thrown), trans);
+    await showErrorMessage(trans.__('Training'), [message, hint].filter(Boolean).join('\n\n'));
+    return undefined;
+  }
+}
+
+async function confirmDelete(name: string, trans: TranslationBundle): Promise<boolean> {
+  const answer = await showDialog({
+    title: trans.__('Delete training job?'),
+    body: trans.__('%1 is stopped if it runs. Its log, its metrics and its executed notebook are deleted.', name),
+    buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: trans.__('Delete') })],
+    defaultButton: 0
+  });
+  return answer.button.accept;
+}
+
+function describe(
+  properties: Record<string, ReadonlyJSONObject>,
+  required: string[] = []
+): { args: ReadonlyJSONObject } {
+  return { args: { type: 'object', properties, required } };
+}

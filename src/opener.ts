@@ -1,0 +1,147 @@
+import type { ILabShell, ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
+import { MainAreaWidget, WidgetTracker, showErrorMessage } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { Widget } from '@lumino/widgets';
+
+import { CommandIDs } from './commands';
+import { trainIcon } from './icons';
+import type { INotebooks } from './notebooks';
+import type { IServices } from './tokens';
+import { LazyWidget } from './widgets/lazy';
+
+/** Opens what the extension shows. */
+export interface IOpener {
+  /** Id of the job whose tab is in front; null: there is none. */
+  readonly currentJob: string | null;
+  showPanel(): void;
+  openSubmit(path: string): void;
+  /** `tab`: name of the tab within, e.g. `logs`. */
+  openJob(id: string, tab?: string): Promise<void>;
+}
+
+/** A tab of the main area, which knows how it was opened. */
+class Tab extends MainAreaWidget<LazyWidget> {
+  constructor(
+    readonly args: Readonly<Record<string, string>>,
+    load: (tab: Tab) => Promise<Widget>,
+    onError: (error: unknown) => void
+  ) {
+    super({ content: new LazyWidget(() => load(this), onError) });
+  }
+}
+
+/** Opens the panel and the tabs in the application's shell, and brings them back after a reload. */
+export class Opener implements IOpener {
+  constructor(private readonly _options: Opener.IOptions) {
+    this._panel = this._addPanel();
+    if (_options.restorer) {
+      this._restore(_options.restorer);
+    }
+  }
+
+  get currentJob(): string | null {
+    const tab = this._jobs.currentWidget;
+    return tab && tab === this._options.app.shell.currentWidget ? tab.args.id : null;
+  }
+
+  showPanel(): void {
+    this._options.app.shell.activateById(this._panel.id);
+  }
+
+  openSubmit(path: string): void {
+    const tab = this._find(this._submits, 'path', path) ?? this._addSubmit(path);
+    this._options.app.shell.activateById(tab.id);
+  }
+
+  async openJob(id: string, name?: string): Promise<void> {
+    const tab = this._find(this._jobs, 'id', id) ?? this._addJob(id);
+    this._options.app.shell.activateById(tab.id);
+    if (name) {
+      await tab.content.ready;
+      (tab.content.inner as { showTab?: (name: string) => void } | null)?.showTab?.(name);
+    }
+  }
+
+  private _addPanel(): LazyWidget {
+    const { app, restorer, services, trans } = this._options;
+    const panel = new LazyWidget(
+      async () => new (await import('./widgets/panel')).TrainingPanel(services),
+      this._onError
+    );
+    panel.id = 'jupyter-mltrain-panel';
+    panel.title.icon = trainIcon;
+    panel.title.caption = trans.__('Training');
+    panel.node.setAttribute('role', 'region');
+    panel.node.setAttribute('aria-label', trans.__('Training'));
+    app.shell.add(panel, 'left', { rank: 350, type: 'Training' });
+    restorer?.add(panel, panel.id);
+    return panel;
+  }
+
+  private _addSubmit(path: string): Tab {
+    const { notebooks, services, trans } = this._options;
+    const ensureSaved = (): Promise<boolean> => notebooks.ensureSaved(path);
+    const load = async (tab: Tab): Promise<Widget> =>
+      new (await import('./widgets/submit')).SubmitWidget({
+        ...services,
+        path,
+        ensureSaved,
+        close: () => tab.dispose()
+      });
+    const tab = new Tab({ path }, load, this._onError);
+    tab.id = `jupyter-mltrain-submit-${++this._count}`;
+    tab.title.label = trans.__('Train %1', PathExt.basename(path, '.ipynb'));
+    return this._add(tab, this._submits);
+  }
+
+  private _addJob(id: string): Tab {
+    const { services } = this._options;
+    const load = async (): Promise<Widget> => new (await import('./widgets/job')).JobWidget({ ...services, id });
+    const tab = new Tab({ id }, load, this._onError);
+    tab.id = `jupyter-mltrain-job-${id}`;
+    tab.title.label = services.manager.jobs.get(id)?.name ?? id;
+    return this._add(tab, this._jobs);
+  }
+
+  private _add(tab: Tab, tracker: WidgetTracker<Tab>): Tab {
+    const { app, labShell } = this._options;
+    tab.title.icon = trainIcon;
+    tab.title.closable = true;
+    // Notebook's main area holds its one document only.
+    app.shell.add(tab, labShell ? 'main' : 'down', { type: 'Training' });
+    void tracker.add(tab);
+    return tab;
+  }
+
+  private _restore(restorer: ILayoutRestorer): void {
+    const args = (tab: Tab): Tab['args'] => tab.args;
+    void restorer.restore(this._jobs, { command: CommandIDs.openJob, args, name: tab => `job:${tab.args.id}` });
+    void restorer.restore(this._submits, { command: CommandIDs.submit, args, name: tab => `submit:${tab.args.path}` });
+  }
+
+  private _find(tracker: WidgetTracker<Tab>, key: string, value: string): Tab | undefined {
+    return tracker.find(tab => tab.args[key] === value);
+  }
+
+  private _onError = (error: unknown): void => {
+    void showErrorMessage(this._options.trans.__('Training'), error as Error);
+  };
+
+  private readonly _jobs = new WidgetTracker<Tab>({ namespace: 'jupyter-mltrain-jobs' });
+  private readonly _submits = new WidgetTracker<Tab>({ namespace: 'jupyter-mltrain-submits' });
+  private readonly _panel: LazyWidget;
+  private _count = 0;
+}
+
+export namespace Opener {
+  /** What it works with. */
+  export interface IOptions {
+    app: JupyterFrontEnd;
+    labShell: ILabShell | null;
+    restorer: ILayoutRestorer | null;
+    services: IServices;
+    notebooks: INotebooks;
+    trans: TranslationBundle;
+  }
+}

@@ -1,0 +1,123 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import type { Error as ErrorBody } from './types';
+
+/** Where the server extension's routes begin, below the base URL. */
+export const NAMESPACE = 'jupyter-mltrain';
+
+/** What a URL's query may hold; undefined and empty are left out, an array repeats its key. */
+export type Query = Record<string, string | number | readonly string[] | null | undefined>;
+
+/** What goes with a request. */
+export interface IRequest {
+  method?: 'GET' | 'POST' | 'DELETE';
+  query?: Query;
+  /** Sent as JSON. */
+  body?: unknown;
+  signal?: AbortSignal;
+}
+
+/**
+ * What went wrong on the way to the server or on it.
+ *
+ * `message` and `hint` come from the server, for people. Where there was no answer of the server's own, `code` says
+ * what happened - `unreachable`, or `http-502` and the like - and whoever shows it finds the words.
+ */
+export class TrainingError extends Error implements ErrorBody {
+  constructor(
+    body: Partial<ErrorBody> & { message: string },
+    readonly status = 0
+  ) {
+    super(body.message);
+    this.name = 'TrainingError';
+    this.code = body.code ?? 'unknown';
+    this.hint = body.hint ?? '';
+    this.details = body.details ?? {};
+  }
+
+  readonly code: string;
+  readonly hint: string;
+  readonly details: Record<string, unknown>;
+
+  /** The input that is wrong, `''` where the error is not about one. */
+  get field(): string {
+    return typeof this.details.field === 'string' ? this.details.field : '';
+  }
+
+  /** Return any thrown value as an error of this kind. */
+  static from(thrown: unknown): TrainingError {
+    if (thrown instanceof TrainingError) {
+      return thrown;
+    }
+    return new TrainingError({ message: thrown instanceof Error ? thrown.message : String(thrown) });
+  }
+}
+
+/** Return the URL of a route; `parts` are encoded. */
+export function routeUrl(settings: ServerConnection.ISettings, parts: readonly string[], query: Query = {}): string {
+  const pairs = Object.entries(query).flatMap(([key, value]) =>
+    (Array.isArray(value) ? value : [value])
+      .filter(item => item !== undefined && item !== null && item !== '')
+      .map(item => [key, String(item)])
+  );
+  const search = new URLSearchParams(pairs).toString();
+  const path = URLExt.join(settings.baseUrl, NAMESPACE, ...parts.map(encodeURIComponent));
+  return search ? `${path}?${search}` : path;
+}
+
+/**
+ * Call a route and return the answer's JSON, undefined for an answer without a body.
+ *
+ * @throws TrainingError
+ * @throws DOMException `AbortError`, if the signal says so
+ */
+export async function request<T>(
+  settings: ServerConnection.ISettings,
+  parts: readonly string[],
+  { method = 'GET', query, body, signal }: IRequest = {}
+): Promise<T> {
+  const init: RequestInit = { method, signal: signal ?? null };
+  if (body !== undefined) {
+    init.body = JSON.stringify(body);
+  }
+  const response = await send(routeUrl(settings, parts, query), init, settings);
+  const text = await response.text();
+  const value = parse(text);
+  if (!response.ok) {
+    throw new TrainingError(errorBody(value) ?? foreign(response), response.status);
+  }
+  if (text && value === undefined) {
+    throw new TrainingError({ code: 'not-json', message: 'The answer is not JSON' }, response.status);
+  }
+  return value as T;
+}
+
+async function send(url: string, init: RequestInit, settings: ServerConnection.ISettings): Promise<Response> {
+  try {
+    return await ServerConnection.makeRequest(url, init, settings);
+  } catch (error) {
+    if (init.signal?.aborted) {
+      throw new DOMException('Aborted', 'AbortError');
+    }
+    throw new TrainingError({ code: 'unreachable', message: (error as Error).message });
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function errorBody(value: unknown): ErrorBody | undefined {
+  const body = value as Partial<ErrorBody> | undefined | null;
+  return typeof body?.code === 'string' && typeof body.message === 'string' ? (body as ErrorBody) : undefined;
+}
+
+/** An answer of a proxy, of the hub or of the server's core: its words are pages, so only the status counts. */
+function foreign(response: Response): Partial<ErrorBody> & { message: string } {
+  return { code: `http-${response.status}`, message: `${response.status} ${response.statusText}`.trim() };
+}

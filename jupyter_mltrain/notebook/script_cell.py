@@ -22,6 +22,7 @@ from .script_scope import (
 from .script_source import Edit, Python, as_argument, block, commented, edited, indented, literal, parse, without_end
 
 _JOKE: Final = "barry_as_FLUFL"  # it would forbid != in the script's own functions
+_AUTOCALL: Final = ("exit", "quit")
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -84,9 +85,11 @@ class CellExport:
         return text
 
     def _with_automagic(self, source: str) -> str:
-        """Return a cell of one line with the ``%`` that IPython would add, where no variable has that name."""
+        """Return a cell of one line as IPython completes it, by ``%`` or ``()``, where no variable has that name."""
         line = source.strip()
         name, rest = _first_word(line)
+        if line in _AUTOCALL and line not in self.bound:
+            return f"{line}()"
         if "\n" in line or name not in AUTOMAGIC or name in self.bound or rest[:1] in tuple("=,"):
             return source
         self.notes.note("automagic", Severity.INFO, f"{line!r} is taken as the magic '%{name}'.")

@@ -29,36 +29,36 @@ class Shell:
 
     user_ns = property(lambda self: globals())
 
-    def system(self, command: str) -> None:
+    def system(self, cmd: str) -> None:
         """Run a command and print what it prints."""
-        system(expand(command, 2))
+        system(expand(cmd, 2))
 
-    def getoutput(self, command: str, split: bool = True) -> Any:
+    def getoutput(self, cmd: str, split: bool = True) -> Any:
         """Run a command and return its lines, or with ``split=False`` its text."""
-        lines = getoutput(expand(command, 2))
-        return lines if split else lines.n
+        lines = getoutput(expand(cmd, 2))
+        return lines if split else "".join(f"{line}\n" for line in lines)
 
-    def run_line_magic(self, name: str, line: str, _stack_depth: int = 1) -> Any:
+    def run_line_magic(self, magic_name: str, line: str, _stack_depth: int = 1) -> Any:
         """Run one of ``LINE_MAGICS``."""
-        if name not in LINE_MAGICS:
-            raise NotInScript(f"%{name} needs IPython, which a plain script does not have")
-        return LINE_MAGICS[name](expand(line, _stack_depth + 1))
+        if magic_name not in LINE_MAGICS:
+            raise NotInScript(f"%{magic_name} needs IPython, which a plain script does not have")
+        return LINE_MAGICS[magic_name](expand(line, _stack_depth + 1))
 
     def magic(self, line: str) -> Any:
         """Run one of ``LINE_MAGICS``, given as one text."""
         name, _, rest = line.lstrip("%").partition(" ")
         return self.run_line_magic(name, rest, 2)
 
-    def run_cell_magic(self, name: str, line: str, body: str) -> None:
+    def run_cell_magic(self, magic_name: str, line: str, cell: str) -> None:
         """Run ``%%bash``, ``%%sh``, ``%%script`` or ``%%writefile``."""
         line = expand(line, 2)
-        if name == "writefile":
+        if magic_name == "writefile":
             *options, path = line.split()
-            writefile(path, body, append=bool(options))
-        elif name in ("bash", "sh", "script"):
-            script(line if name == "script" else f"{name} {line}", body)
+            writefile(path, cell, append=bool(options))
+        elif magic_name in ("bash", "sh", "script"):
+            script(line if magic_name == "script" else f"{magic_name} {line}", cell)
         else:
-            raise NotInScript(f"%%{name} needs IPython, which a plain script does not have")
+            raise NotInScript(f"%%{magic_name} needs IPython, which a plain script does not have")
 
     def __getattr__(self, name: str) -> Any:
         raise NotInScript(f"get_ipython().{name} needs IPython, which a plain script does not have")

@@ -33,6 +33,7 @@ class Client(NotebookClient):
         self._exited = exited
         self._receive: Receive = _ignore
         self._content: dict[str, Any] = {}
+        self._error: dict[str, Any] = {}
         self.on_cell_executed = self._keep_reply
 
     async def ready(self) -> dict[str, Any]:
@@ -68,7 +69,7 @@ class Client(NotebookClient):
         """Execute an nbformat code cell; return ``None`` if the kernel dies."""
         node = nbformat.from_dict(cell)  # type: ignore[no-untyped-call]
         self.nb.cells = [node]
-        self._receive, self._content = receive, {}
+        self._receive, self._content, self._error = receive, {}, {}
         try:
             await self.async_execute_cell(node, 0)
         except CellExecutionError:
@@ -89,9 +90,10 @@ class Client(NotebookClient):
     async def _raised(self) -> Raised | None:
         if self._content.get("status") != "error":
             return None
-        name = self._content["ename"]
-        code = await self._exit_code() if name == "SystemExit" else None
-        return Raised(name, self._content["evalue"], code)
+        # Where showing a result failed, ipykernel's reply has no exception to name; the output has.
+        said = self._error if self._error and self._content["ename"] == "NoneType" else self._content
+        code = await self._exit_code() if said["ename"] == "SystemExit" else None
+        return Raised(said["ename"], said["evalue"], code)
 
     async def _exit_code(self) -> int:
         """Return the code that Python would exit with: None is 0, and what is no number is 1."""
@@ -123,6 +125,8 @@ class Client(NotebookClient):
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
         """Hand an output on, unless a widget of the kernel takes it."""
+        if msg["msg_type"] == "error":
+            self._error = msg["content"]
         if self.output_hook_stack[msg["parent_header"].get("msg_id")]:
             return super().output(outs, msg, display_id, cell_index)
         self._receive(msg["msg_type"], msg["content"])

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from .document import Document, LiveCell
+from .records import pack_metric
 
 
 def now() -> datetime:
@@ -20,7 +21,7 @@ def prepare(notebook: dict[str, Any], parameters: dict[str, Any], output: str, m
     notebook["metadata"]["papermill"] = {
         "default_parameters": {},
         "environment_variables": {},
-        "parameters": parameters,
+        "parameters": _strict(parameters),
         "version": version("papermill"),
         "input_path": mltrain.get("program", ""),
         "output_path": output,
@@ -39,6 +40,15 @@ def prepare(notebook: dict[str, Any], parameters: dict[str, Any], output: str, m
             "duration": None,
             "status": "pending",
         }
+
+
+def _strict(value: Any) -> Any:
+    """Return a JSON value with words for infinity and NaN, which no front end reads as numbers."""
+    if isinstance(value, float):
+        return pack_metric(value)
+    if isinstance(value, list):
+        return [_strict(item) for item in value]
+    return {key: _strict(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def begin_cell(cell: LiveCell) -> None:

@@ -51,7 +51,7 @@ class Executor(Protocol):
     """Executes cells, one after the other, in one namespace."""
 
     async def start(self) -> None:
-        """Begin to start the kernel, without waiting for it."""
+        """Begin to start the kernel, without waiting for it. Raises ``NotInstalled`` where there is none to start."""
 
     async def ready(self) -> dict[str, Any]:
         """Wait for the kernel and return its ``language_info``. Raises `KernelDied`."""

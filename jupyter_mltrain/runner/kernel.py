@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+from ..errors import NotInstalled
 from .executor import KernelDied, Receive, Reply
 from .passthrough import Lines, Passthrough
 
@@ -69,19 +70,25 @@ class KernelExecutor:
         self._answered = False
 
     async def start(self) -> None:
-        """Launch the kernel's process; importing what talks to it goes on meanwhile."""
+        """Launch the kernel's process: see `Executor`. Importing what talks to it goes on meanwhile."""
         from jupyter_client.kernelspec import NoSuchKernel
         from jupyter_client.manager import AsyncKernelManager
 
         self._manager = AsyncKernelManager(kernel_name=self._name)
         try:
             _ = self._manager.kernel_spec
-        except NoSuchKernel:
+        except (NoSuchKernel, ValueError):
             self._manager = AsyncKernelManager()
         self._manager.connection_file = str(self._folder / "kernel.json")
         if len(self._manager.connection_file) <= _SOCKET_PATH_LIMIT:
             self._manager.transport = "ipc"  # needs no ports that another process could take
-        await self._launch()
+        try:
+            await self._launch()
+        except (OSError, ValueError) as error:  # the kernelspec names a Python that is gone, or cannot be read
+            raise NotInstalled(
+                f"The kernel {self._name!r} cannot be started: {error}.",
+                hint="Install the kernel anew where the job runs, or choose another one in the notebook.",
+            ) from None
 
     async def _launch(self) -> None:
         out, err = os.pipe(), os.pipe()

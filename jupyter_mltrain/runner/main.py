@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
 
-from ..errors import MltrainError, StorageError
+from ..errors import MltrainError, NotInstalled, StorageError
 from ..model import labels
 from ..notebook import inject, program
 from . import executed
@@ -61,7 +61,10 @@ def main() -> int:
     except MltrainError as error:
         return _cannot_start(error)
     with tempfile.TemporaryDirectory(prefix="mltrain-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
-        return asyncio.run(Runner(settings, cwd, Path(scratch)).run())
+        try:
+            return asyncio.run(Runner(settings, cwd, Path(scratch)).run())
+        except NotInstalled as error:
+            return _cannot_start(error)
 
 
 def _leave(signum: int, frame: FrameType | None) -> NoReturn:

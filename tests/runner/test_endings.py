@@ -95,6 +95,22 @@ def test_the_exit_code_is_the_programs(start: Any, source: str, code: int, statu
         assert "parameter" in error["hint"]
 
 
+def test_a_result_that_cannot_be_shown_is_named(start: Any) -> None:
+    run = start("class Broken:\n    def __repr__(self): raise ValueError('no words')\nBroken()")
+    assert run.end() == 1
+    error = run.reader.progress.error
+    assert (error["name"], error["message"]) == ("ValueError", "no words")
+
+
+def test_values_that_json_has_no_word_for_reach_the_notebook(start: Any) -> None:
+    run = start("print(low, high)", parameters={"low": float("-inf"), "high": [float("nan"), {"x": float("inf")}]})
+    assert run.end() == 0, run.errors
+    assert run.outputs(1)[0]["text"] == "-inf [nan, {'x': inf}]\n"
+    kept = {"low": "-Infinity", "high": ["NaN", {"x": "Infinity"}]}
+    assert run.notebook["metadata"]["papermill"]["parameters"] == kept
+    json.loads((run.output / "demo.ipynb").read_text(), parse_constant=pytest.fail)
+
+
 def test_a_crash_leaves_its_dump_in_the_log_and_the_rest_in_the_notebook(start: Any) -> None:
     run = start(
         "import faulthandler; print('before the crash')",
@@ -280,6 +296,19 @@ def test_a_kernel_that_is_not_installed_is_replaced_by_this_interpreters(start: 
     run = start("import sys; print(sys.executable)", env={"JUPYTER_PATH": str(tmp_path)})
     assert run.end() == 0
     assert run.outputs(0)[0]["text"].strip() == sys.executable
+
+
+@pytest.mark.parametrize("program", ["/no/such/python", "/etc/passwd"])
+def test_a_kernel_whose_program_is_gone_is_told_without_a_traceback(start: Any, tmp_path: Path, program: str) -> None:
+    folder = tmp_path / "kernels" / "python3"
+    folder.mkdir(parents=True)
+    spec = {"argv": [program, "-f", "{connection_file}"], "display_name": "Python 3", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    run = start("1", env={"JUPYTER_PATH": str(tmp_path)})
+    assert run.end() == 2
+    assert run.reader.progress.error["name"] == "NotInstalled"
+    assert program in run.errors
+    assert "Traceback" not in run.errors
 
 
 RAW = """

@@ -38,6 +38,10 @@ COMMANDS = {
 }
 
 
+class ReaderGone(Exception):
+    """The reader of the output went away. Click takes ``BrokenPipeError`` for itself and exits with 1: a failed job."""
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands' names and imports a command only to run it."""
 
@@ -63,6 +67,13 @@ class LazyGroup(click.Group):
         command = getattr(module, f"{cmd_name}_command")
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ReaderGone from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""
@@ -106,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = 2 if error.http_status == 400 else 3
     except KeyboardInterrupt:
         code = 130
-    except BrokenPipeError:
+    except ReaderGone:
         # The reader of the pipe went away (`mltrain list | head`): say nothing, and let the interpreter not try to.
         _drop_output()
         code = 141

@@ -5,7 +5,6 @@ Needs the real data: MLTRAIN_DATA names a folder with ``recommender/transactions
 
 import json
 import os
-import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -71,7 +70,8 @@ def fit_as_the_sample_can(scope: dict[str, object]) -> tuple[float, float]:
 def main() -> None:
     folder = Path(os.environ.get("MLTRAIN_DATA") or "missing") / "recommender"
     if not folder.is_dir():
-        sys.exit("skipped: MLTRAIN_DATA names no folder with recommender/transactions.csv")
+        print("Recommender: skipped, MLTRAIN_DATA names no folder with recommender/transactions.csv")
+        return
     import keras
 
     heading("Recommender: three epochs", f"Keras {keras.__version__} defaults, batch 64")

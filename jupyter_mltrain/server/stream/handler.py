@@ -50,9 +50,9 @@ class ChannelsHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Milliseconds between two pings; after three without an answer the connection is closed."""
         return _PING_MILLISECONDS
 
-    @ws_authenticated  # type: ignore[untyped-decorator]
-    @authorized("read")
-    async def get(self, *args: Any, **kwargs: Any) -> None:
+    @ws_authenticated
+    @authorized("read")  # type: ignore[untyped-decorator]
+    async def get(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
         """Upgrade the connection, for users who may read."""
         managers = self.settings["jupyter_mltrain"]
         try:

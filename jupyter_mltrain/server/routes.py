@@ -9,6 +9,7 @@ from jupyter_server.base.handlers import JupyterHandler
 
 from .handlers import documents, jobs, places, plans
 from .handlers.base import ROOT, Handler, NothingHere
+from .stream.handler import ChannelsHandler
 
 ROUTES: Final[dict[str, type[Handler]]] = {
     "jobs": jobs.JobsHandler,
@@ -52,4 +53,6 @@ def pattern(path: str) -> str:
 
 def handlers() -> list[tuple[str, type[JupyterHandler]]]:
     """Return what the server registers; what is below the root and nothing else comes last."""
-    return [*((pattern(path), handler) for path, handler in ROUTES.items()), (f"/{ROOT}(?:/.*)?", NothingHere)]
+    channels = (pattern("channels"), ChannelsHandler)
+    rest = (f"/{ROOT}(?:/.*)?", NothingHere)
+    return [*((pattern(path), handler) for path, handler in ROUTES.items()), channels, rest]

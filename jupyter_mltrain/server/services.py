@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Forbidden, NotFound
+from ..errors import Forbidden, MltrainError, NotFound
 
 if TYPE_CHECKING:
     from ..backends.base import Backend
@@ -56,6 +56,18 @@ class Services:
                 self._open[name] = await self._make(name)
             return self._open[name]
 
+    async def usable(self) -> list[Service]:
+        """Return all services that can be opened. Raises what is wrong if there is none."""
+        found, error = [], None
+        for name in self.names():
+            try:
+                found.append(await self.get(name))
+            except MltrainError as reason:
+                error = reason
+        if not found and error is not None:
+            raise error
+        return found
+
     async def _make(self, name: str) -> Service:
         def make() -> Backend:
             from ..backends.registry import backend_class
@@ -81,12 +93,18 @@ class Services:
 
     async def find(self, job_id: str) -> tuple[Service, JobRef]:
         """Return a job, by its whole id, and the service that has it. Raises ``NotFound``."""
+        trouble: MltrainError | None = None
         for name in self.names():
-            service = await self.get(name)
+            try:
+                service = await self.get(name)
+            except MltrainError as error:
+                trouble = trouble or error
+                continue
             for ref in await service.backend.find(job_id):
                 if ref.id == job_id:
                     return service, ref
-        raise NotFound(f"There is no job {job_id!r}", hint="It was deleted, or never was here.", job=job_id)
+        hint = "It was deleted, or never was here."
+        raise trouble or NotFound(f"There is no job {job_id!r}", hint=hint, job=job_id)
 
     async def recover(self) -> None:
         """Look after jobs that a crash left behind. Where nothing ever ran there is nothing to open."""

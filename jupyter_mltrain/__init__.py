@@ -26,6 +26,11 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     return [{"module": "jupyter_mltrain.server.app", "app": MltrainApp}]
 
 
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Tell JupyterLab's tools for developers where the built front end is."""
+    return [{"src": "labextension", "dest": "jupyter-mltrain"}]
+
+
 def __getattr__(name: str) -> Any:
     """Load a public name when it is first used: importing the package costs nothing."""
     from importlib import import_module, metadata

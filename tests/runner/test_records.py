@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from jupyter_mltrain.runner.log import Log
 from jupyter_mltrain.runner.records import MAX_LINE, PREFIX, Rebuilder, Record, decode, encode
+from jupyter_mltrain.runner.records.fields import RECORD_FIELDS
 from jupyter_mltrain.runner.records.format import Joiner
 
 any_text = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
@@ -87,6 +88,38 @@ def test_other_lines_are_no_records(line: str) -> None:
 @given(st.text() | st.just(PREFIX + '1 {"type":"done"}'))
 def test_any_line_is_read_without_an_error(line: str) -> None:
     decode(line)
+
+
+TYPES = st.sampled_from([*RECORD_FIELDS, "synced"])
+FIELDS = st.sampled_from(sorted({name for fields in RECORD_FIELDS.values() for name in fields} | {"snapshot"}))
+ODD = st.sampled_from(
+    [
+        *[None, 0, -1, 1, 10**18, 1.5, "x", "NaN", True, [], [1], {}, {"a": "b"}, {"a": [1]}],
+        *[{"cell_type": "code"}, {"cell_type": 1}],
+        *[{"output_type": "stream"}, {"output_type": "stream", "text": "a"}, {"output_type": "error"}],
+    ]
+)
+
+
+@given(st.lists(st.tuples(TYPES, st.dictionaries(FIELDS, ODD)), max_size=6))
+def test_what_looks_like_records_does_no_harm(records: list[tuple[str, dict[str, Any]]]) -> None:
+    reader = Rebuilder()
+    cell = {"document": {"cell_type": "code", "source": "x", "metadata": {}}}
+    first = [Record("run", {"notebook": {}, "info": {}}, 0), Record("cell", cell, 1)]
+    for record in first + [Record(kind, fields, place) for place, (kind, fields) in enumerate(records, 2)]:
+        reader.feed("".join(f"{line}\n" for line in encode(record)))
+    assert all(isinstance(one["cell_type"], str) for one in reader.notebook["cells"])
+    assert len(json.dumps(reader.notebook)) < 100_000
+    assert all(isinstance(value, float | int) for point in reader.metrics for value in point["values"].values())
+
+
+def test_a_record_cannot_ask_for_more_outputs_than_a_cell_keeps() -> None:
+    reader = Rebuilder()
+    cell = {"document": {"cell_type": "code", "source": "x", "metadata": {}}, "missing": 10**9}
+    for record in (Record("run", {"notebook": {}, "info": {}}, 0), Record("cell", cell, 1)):
+        reader.feed("".join(f"{line}\n" for line in encode(record)))
+    assert not reader.synced
+    assert reader.notebook["cells"] == []
 
 
 @pytest.mark.parametrize("lost", range(4))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from .fields import require
 from .format import Joiner, Record, decode, stream_text, unpack_metric
 
 METRICS_KEPT: Final = 20_000
@@ -113,8 +115,14 @@ class Rebuilder:
             The records as they took effect. A line that is no record comes as type ``line`` with its ``text``. A record
             ``synced`` says that a snapshot was taken over: everything may have changed.
         """
+        return list(self.steps(text))
+
+    def steps(self, text: str) -> Iterator[Record]:
+        """Take the next piece of the log like `feed`, and stop after each record to let the caller look."""
         *lines, self._rest = (self._rest + text).split("\n")
-        return [record for line in lines if (record := self._take(line)) is not None]
+        for line in lines:
+            if (record := self._take(line)) is not None:
+                yield record
 
     def lost(self) -> None:
         """Tell that lines before the next piece are missing."""
@@ -138,8 +146,9 @@ class Rebuilder:
                 self._desync()
             self._next = record.seq + 1
         try:
+            require(record)
             return self._apply(record)
-        except (LookupError, TypeError, ValueError, AttributeError):  # another version's record, or not a record at all
+        except (LookupError, TypeError, ValueError):  # another version's record, or not a record at all
             self._desync()
             return None
 

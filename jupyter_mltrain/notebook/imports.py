@@ -63,11 +63,23 @@ def _imported(node: ast.AST, *, optional: bool) -> list[Import]:
         case ast.ImportFrom():
             names = tuple(alias.name for alias in node.names)
             return [Import(node.module or "", node.level, names, optional, node.lineno)]
-        case ast.Call(func=function, args=[ast.Constant(value=str(module)), *_]):
+        case ast.Call(func=function, args=[ast.Constant(value=str(module)), *rest], keywords=keywords):
             # importlib.import_module("name") and __import__("name")
-            if _name(function) in ("import_module", "__import__") and module and not module.startswith("."):
-                return [Import(module, optional=optional, lineno=node.lineno)]
+            if _name(function) in ("import_module", "__import__") and module.strip("."):
+                package = next(iter([*rest, *(each.value for each in keywords if each.arg == "package")]), None)
+                return [_called_import(module, package, optional=optional, lineno=node.lineno)]
     return []
+
+
+def _called_import(module: str, package: ast.expr | None, *, optional: bool, lineno: int) -> Import:
+    """Return what ``import_module(module, package)`` imports; a package that is computed is taken for one's own."""
+    name = module.lstrip(".")
+    level = len(module) - len(name)
+    match package:
+        case ast.Constant(value=str(base)) if 0 < level <= base.count(".") + 1:
+            parts = base.split(".")
+            return Import(".".join([*parts[: len(parts) - level + 1], name]), optional=optional, lineno=lineno)
+    return Import(name, level, optional=optional or level > 0, lineno=lineno)
 
 
 def _below(node: ast.AST, *, optional: bool) -> list[tuple[ast.AST, bool]]:

@@ -75,6 +75,7 @@ def test_modules_are_shipped_transitively_and_nothing_else(write: Any, tree: Tre
         ("from a.b import c, name", ["a/__init__.py", "a/b/__init__.py", "a/b/c.py"]),
         ("from a import *", ["a/__init__.py", "a/b/__init__.py"]),
         ("import importlib; importlib.import_module('a.b')", ["a/__init__.py", "a/b/__init__.py"]),
+        ("import importlib; importlib.import_module('.b', 'a')", ["a/__init__.py", "a/b/__init__.py"]),
         ("try:\n    import a\nexcept ImportError:\n    pass", ["a/__init__.py"]),
         ("if TYPE_CHECKING:\n    import a", []),
         ("%run script.py --option 1", ["a/__init__.py", "script.py"]),

@@ -168,8 +168,23 @@ def test_imports_and_which_are_optional() -> None:
         ("v", 0, ()): (False, 30),
         ("w.x", 0, ()): (False, 31),
         ("y", 0, ()): (False, 31),
+        ("a.z", 0, ()): (False, 31),
         ("aa", 0, ()): (False, 33),
     }
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("import_module('.b', 'top.sub')", Import("top.sub.b")),
+        ("import_module('..b', package='top.sub')", Import("top.b")),
+        ("import_module('...b', 'top.sub')", Import("b", 3, optional=True)),
+        ("import_module('.b', __package__)", Import("b", 1, optional=True)),
+        ("import_module('b', __package__)", Import("b")),
+    ],
+)
+def test_imports_relative_to_a_package_that_is_named(call: str, expected: Import) -> None:
+    assert imports_of(parse(call)) == [expected]
 
 
 def test_imports_of_magics() -> None:

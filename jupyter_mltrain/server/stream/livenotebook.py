@@ -115,7 +115,7 @@ class LiveNotebook:
         self.version += 1
         if lost:
             self.rebuilder.lost()
-        for record in self.rebuilder.feed(text):
+        for record in self.rebuilder.steps(text):
             note = self._NOTES.get(record.type)
             if note is not None:
                 note(self, record)

@@ -24,9 +24,9 @@ export const noticesPlugin: JupyterFrontEndPlugin<void> = {
       desktop: settings?.composite.desktopNotices === true
     });
     settings?.changed.connect(() => read().desktop && void askDesktop());
-    // The connection is made when the page is there: it is no part of the start.
-    await app.restored;
-    tellOfJobs({ manager, commands: app.commands, trans: translator.load(DOMAIN), settings: read });
+    const trans = translator.load(DOMAIN);
+    // The connection is made when the page is there: it is no part of the start, which waits for this function.
+    void app.restored.then(() => tellOfJobs({ manager, commands: app.commands, trans, settings: read }));
   }
 };
 

@@ -82,9 +82,11 @@ frontend: setup $(BUILT)/package.json .venv/share/jupyter/labextensions/jupyter-
 
 test: setup lint typecheck test-frontend frontend ## run all tests
 	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest tests/server
 
 test-fast: setup ## run the tests that take less than a few seconds each
 	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" tests/server
 
 test-frontend: setup node_modules/.complete ## run the front end's unit tests
 	@$(JLPM) test

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 

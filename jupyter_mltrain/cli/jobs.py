@@ -76,7 +76,7 @@ def list_command(
     elif page.jobs:
         now = datetime.now(UTC)
         click.echo(columns(["ID", "NAME", "KIND", "STATE", "REPLICAS", "AGE"], [row(job, now) for job in page.jobs]))
-    elif before is not None or wanted != JobFilter():
+    elif before is not None or not wanted.all:
         click.echo("No such jobs.", err=True)
     else:
         click.echo("No jobs. Run one: mltrain submit NOTEBOOK", err=True)

@@ -34,6 +34,11 @@ class JobFilter:
     notebook: str = ""
     text: str = ""
 
+    @property
+    def all(self) -> bool:
+        """Whether every job is wanted."""
+        return not (self.states or self.kinds or self.notebook or self.text)
+
     def matches(self, job: JobStatus) -> bool:
         """Say whether a job is wanted."""
         return (
@@ -81,7 +86,7 @@ async def page(backend: Backend, wanted: JobFilter, limit: int | None, before: s
         raise InvalidInput(f"A page has at least 1 job, not {limit}", hint="Leave it out for all jobs.", field="limit")
     if limit is None:
         return JobPage(tuple(job for job in await backend.jobs(before=before) if wanted.matches(job)))
-    size = limit + 1 if wanted == JobFilter() else max(limit + 1, _READ_AT_ONCE)  # one more tells whether there are any
+    size = limit + 1 if wanted.all else max(limit + 1, _READ_AT_ONCE)  # one more tells whether there are any
     found: list[JobStatus] = []
     while len(found) <= limit:
         jobs = await backend.jobs(limit=size, before=before)

@@ -129,6 +129,7 @@ def test_the_last_line_of_a_log_needs_no_end(mltrain: Mltrain) -> None:
 
 
 def test_a_list_in_pages(mltrain: Mltrain) -> None:
+    assert mltrain.run("list").stderr == "No jobs. Run one: mltrain submit NOTEBOOK\n"
     for name in ("first", "second", "third"):
         mltrain.run("apply", "-f", "-", "--wait", stdin=batch_job(name, "true"))
     page = mltrain.run("list", "--limit", "2")

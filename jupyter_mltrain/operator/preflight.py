@@ -14,6 +14,8 @@ from .validation.names import dns_1035_label
 from .validation.podspec import check_template
 
 _MAX_NAME = 63
+_MAX_PODS = 150_000
+"""What a cluster is made for: https://kubernetes.io/docs/setup/best-practices/cluster-large/."""
 _RESTART_POLICIES = ("Always", "OnFailure", "Never", "ExitCode")
 
 
@@ -31,6 +33,8 @@ def findings(manifest: Mapping[str, Any]) -> list[Finding]:
     name = final_name(manifest["metadata"])
     found: list[Finding] = []
     for role, replica in manifest["spec"][field].items():
+        if replica is None:  # the API server drops it
+            continue
         replicas = replica.get("replicas")
         count = 1 if replicas is None else replicas
         found += _check_count(role, count, f"spec.{field}.{role}.replicas")
@@ -57,6 +61,14 @@ def _check_count(role: str, count: int, field: str) -> Iterator[Finding]:
             Severity.ERROR,
             f"{role} has {count} replicas: the operator makes a first pod all the same and removes it, without end.",
             f"Use 1 or more, or leave the role {role} out.",
+            {"field": field},
+        )
+    if count > _MAX_PODS:
+        yield Finding(
+            "too-many-replicas",
+            Severity.ERROR,
+            f"{role} has {count:,} replicas; a whole cluster is made for {_MAX_PODS:,} pods.",
+            "Use fewer.",
             {"field": field},
         )
 

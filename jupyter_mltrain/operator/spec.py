@@ -131,7 +131,7 @@ def _camel_cased(replica_specs: Mapping[str, Any], known: Sequence[str]) -> dict
     proper = {role.lower(): role for role in known}
     # A second spelling of a role ("worker" beside "Worker") overrides the proper one.
     ordered = sorted(replica_specs.items(), key=lambda item: item[0] not in known)
-    return {proper.get(role.lower(), role): replica for role, replica in ordered}
+    return {proper.get(role.lower(), role): replica for role, replica in ordered if replica is not None}
 
 
 def _with_defaults(replica: Mapping[str, Any], conventions: Conventions) -> Replica:

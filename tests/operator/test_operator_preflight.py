@@ -33,6 +33,7 @@ def batch_job(**spec: Any) -> dict[str, Any]:
     [
         (tfjob(replicas=0), "no-replicas", "spec.tfReplicaSpecs.Worker.replicas", "leave the role Worker out"),
         (tfjob(replicas=-1), "no-replicas", "spec.tfReplicaSpecs.Worker.replicas", "Use 1 or more"),
+        (tfjob(replicas=10**6), "too-many-replicas", "spec.tfReplicaSpecs.Worker.replicas", "fewer"),
         (tfjob("t" * 55), "impossible-name", "metadata.name", "by 1."),
         (tfjob("t" * 53, replicas=101), "impossible-name", "metadata.name", "by 1."),
         (tfjob(role="my role"), "impossible-name", "spec.tfReplicaSpecs.my role", "Name the role"),
@@ -73,6 +74,14 @@ def test_a_template_of_which_no_pod_can_be_made_is_found(container: dict[str, An
     path = f"template.spec.containers[0].{field}" if field else "restartPolicy"
     assert (finding.code, finding.where) == ("impossible-pod", {"field": f"spec.tfReplicaSpecs.Worker.{path}"})
     assert not reconcile(manifest, [], NOW, {}).status
+
+
+def test_a_role_that_is_null_is_none() -> None:
+    manifest = tfjob()
+    manifest["spec"]["tfReplicaSpecs"]["PS"] = None
+    assert validate(manifest).accepted
+    assert findings(manifest) == []
+    assert list(reconcile(manifest, [], NOW, {}).status["replicaStatuses"]) == ["Worker"]
 
 
 @pytest.mark.parametrize("name", ["1st-train", "t" * 64, "a.b"])

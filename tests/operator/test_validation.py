@@ -332,6 +332,20 @@ def spoilt(draw: st.DrawFn) -> Any:
     return manifest
 
 
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        batch_job(completionMode="Indexed", completions=-1),
+        *(
+            batch_job(container={"resources": {"limits": {"nvidia.com/gpu": amount}}})
+            for amount in ("1e400", " 1", "1 ", "123456789012345678901234567890", "1e-400", "0." + "1" * 60)
+        ),
+    ],
+)
+def test_numbers_out_of_the_ordinary_get_a_verdict(manifest: dict[str, Any]) -> None:
+    assert validate(manifest).code in (201, 422)
+
+
 @settings(max_examples=400, deadline=None)
 @given(manifest=JSON | spoilt())
 def test_every_manifest_gets_a_verdict(manifest: Any) -> None:

@@ -122,7 +122,7 @@ def _check_modes(spec: dict[str, Any]) -> Iterator[FieldError]:
         yield from _check_needs_indexes(spec)
     if "maxFailedIndexes" in spec and "backoffLimitPerIndex" not in spec:
         yield required("spec.backoffLimitPerIndex", "when maxFailedIndexes is specified")
-    if _indexed(spec) and spec.get("maxFailedIndexes", 0) > spec.get("completions", 2**31):
+    if _indexed(spec) and "maxFailedIndexes" in spec and spec["maxFailedIndexes"] > spec.get("completions", 2**31):
         yield invalid("spec.maxFailedIndexes", spec["maxFailedIndexes"], "must be less than or equal to completions")
 
 

@@ -1,0 +1,42 @@
+import { Empty } from '../common';
+import { localTime } from './format';
+import type { ITabProps } from './JobView';
+
+/** What happened to the job and its replicas, newest first. */
+export function Events({ job, trans }: ITabProps): JSX.Element {
+  if (job.events.length === 0) {
+    return <Empty title={trans.__('No events yet.')} />;
+  }
+  const heads = [trans.__('Time'), trans.__('Type'), trans.__('Reason'), trans.__('Message'), trans.__('Object')];
+  return (
+    <div className="jp-mltrain-Scroll">
+      <table className="jp-mltrain-Table">
+        <caption className="jp-mltrain-sr">{trans.__('Events, newest first')}</caption>
+        <thead>
+          <tr>
+            {heads.map(head => (
+              <th key={head} scope="col">
+                {head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {job.events
+            .map((event, index) => (
+              <tr key={index} data-type={event.type}>
+                <td>
+                  <time dateTime={event.time}>{localTime(event.time)}</time>
+                </td>
+                <td>{event.type === 'Warning' ? trans.__('Warning') : trans.__('Normal')}</td>
+                <td>{event.count > 1 ? `${event.reason} ×${event.count}` : event.reason}</td>
+                <td className="jp-mltrain-Table-text">{event.message}</td>
+                <td>{event.object}</td>
+              </tr>
+            ))
+            .reverse()}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,24 @@
+/** Return a number of bytes in the largest binary unit: `2.0 GiB`. */
+export function bytes(count: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = count < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(count) / 10));
+  return `${(count / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}
+
+/** Return a time, ISO 8601, as the user's clock has it; `''` for none. */
+export function localTime(iso: string): string {
+  const time = new Date(iso);
+  return Number.isNaN(time.getTime())
+    ? iso
+    : time.toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'medium' });
+}
+
+/** Return seconds as people say them: `0.42 s`, `12.3 s`. */
+export function seconds(value: number): string {
+  return `${value.toFixed(value < 1 ? 2 : 1)} s`;
+}
+
+/** Return a measured value, short. */
+export function measured(value: number | null): string {
+  return value === null ? 'NaN' : String(Number(value.toPrecision(6)));
+}

@@ -1,0 +1,96 @@
+"""Fixtures: one browser and one JupyterLab for all tests; a folder, a tab and a gate for each.
+
+Playwright keeps an event loop in this thread, so these tests run in a session of their own: ``pytest tests/ui``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+
+from tests.ui.chromium import find_chromium, launch
+from tests.ui.gate import Gate
+from tests.ui.lab import FRONT_END, LabServer
+from tests.ui.tab import PATIENCE, Tab
+
+VIEWPORT = {"width": 1400, "height": 900}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no browser: install chromium (Debian: apt-get install chromium)")
+    expect.set_options(timeout=PATIENCE)
+    with launch(path) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def front_end() -> None:
+    if not (FRONT_END / "package.json").exists():
+        pytest.skip("the front end is not built: make frontend")
+
+
+@pytest.fixture(scope="session")
+def shared_lab(browser: Browser, front_end: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+    server = LabServer(tmp_path_factory.mktemp("lab"))
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def lab(shared_lab: LabServer) -> Iterator[LabServer]:
+    """The server that all tests share; afterwards there are no jobs in it."""
+    yield shared_lab
+    shared_lab.delete_jobs()
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A name that no other test has, fit for a folder, a notebook and a job."""
+    return re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")[:40]
+
+
+@pytest.fixture
+def work(lab: LabServer, name: str) -> Path:
+    """The test's own folder among the notebooks."""
+    folder = lab.work / name
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    with Gate(tmp_path / "gate") as gate:
+        yield gate
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport=VIEWPORT, reduced_motion="reduce")
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def new_tab(context: BrowserContext, lab: LabServer, name: str) -> Iterator[Callable[..., Tab]]:
+    """Makes tabs; at the end none of them may have seen an error."""
+    tabs: list[Tab] = []
+
+    def make(server: LabServer | None = None) -> Tab:
+        tabs.append(Tab(context, server or lab, f"{name}-{len(tabs)}"))
+        return tabs[-1]
+
+    yield make
+    assert [tab.unexpected_problems() for tab in tabs if tab.unexpected_problems()] == []
+
+
+@pytest.fixture
+def tab(new_tab: Callable[..., Tab]) -> Tab:
+    return new_tab()

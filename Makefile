@@ -83,6 +83,7 @@ frontend: setup $(BUILT)/package.json .venv/share/jupyter/labextensions/jupyter-
 test: setup lint typecheck test-frontend frontend ## run all tests
 	@$(BIN)/python -m pytest
 	@$(BIN)/python -m pytest tests/server
+	@$(BIN)/python -m pytest tests/ui
 
 test-fast: setup ## run the tests that take less than a few seconds each
 	@$(BIN)/python -m pytest -m "not slow"

@@ -105,15 +105,22 @@ def summarize(job: JobStatus, run: RunState = UNKNOWN, *, suspend: bool = True) 
 
 def actions(job: JobStatus, *, suspend: bool = True) -> tuple[Action, ...]:
     """Return what can be done with a job now."""
-    over = job.phase.finished
+    over, suspended = job.phase.finished, _is_suspended(job.manifest)
     possible: dict[Action, bool] = {
         "cancel": not over,
-        "suspend": suspend and not over and job.phase is not Phase.SUSPENDED,
-        "resume": job.phase is Phase.SUSPENDED,
+        "suspend": suspend and not over and not suspended,
+        "resume": not over and suspended,
         "resubmit": True,
         "delete": True,
     }
     return tuple(action for action, is_possible in possible.items() if is_possible)
+
+
+def _is_suspended(manifest: Manifest) -> bool:
+    """Say whether a job was asked to stop, be it that its replicas have not heard of it yet."""
+    spec = manifest.get("spec") or {}
+    holder = spec if manifest.get("kind") == "Job" else spec.get("runPolicy") or {}
+    return bool(holder.get("suspend"))
 
 
 def finished_at(job: JobStatus) -> str:

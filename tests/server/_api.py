@@ -22,12 +22,16 @@ class Api:
 
     async def fetch(self, path: str, method: str = "GET", body: Any = None, **options: Any) -> HTTPResponse:
         """Return the answer, whatever its status."""
-        content = None if body is None and method in ("GET", "DELETE") else json.dumps(body)
+        content = json.dumps(body) if body is not None else "" if method == "POST" else None
         headers = {"Content-Type": "application/json"} if body is not None else {}
         options.setdefault("headers", headers)
+        given = {
+            name: value if isinstance(value, list) else [value] for name, value in options.pop("params", {}).items()
+        }
+        params = [(name, value) for name, values in given.items() for value in values]
         allow = {"allow_nonstandard_methods": True}
         try:
-            return await self._fetch(ROOT, *path.split("/"), method=method, body=content, **allow, **options)
+            return await self._fetch(ROOT, path, method=method, body=content, params=params, **allow, **options)
         except HTTPClientError as error:
             return error.response or pytest.fail(str(error))
 

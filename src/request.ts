@@ -80,6 +80,7 @@ export async function request<T>(
   const init: RequestInit = { method, signal: signal ?? null };
   if (body !== undefined) {
     init.body = JSON.stringify(body);
+    init.headers = { 'Content-Type': 'application/json' };
   }
   const response = await send(routeUrl(settings, parts, query), init, settings);
   const text = await response.text();

@@ -231,6 +231,8 @@ export interface LogSnapshot {
   cursor: string | null;
   /** There are lines before these: `GET jobs/{id}/logs` has them as far as they were kept. */
   truncated: boolean;
+  /** The replica is done for good; no more will come. */
+  ended: boolean;
 }
 
 /** A job's manifest. */

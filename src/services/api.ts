@@ -23,6 +23,7 @@ import type {
 
 /** Which jobs are wanted; what is left out lets all through. */
 export interface IJobFilter {
+  backend?: string;
   phases?: readonly string[];
   kind?: string;
   /** Path, file name or stem. */

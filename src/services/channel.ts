@@ -15,7 +15,7 @@ import type { TopicData } from './snapshots';
  * - `idle`: nothing is followed
  * - `connecting`: the first connection is being made
  * - `connected`: changes are pushed
- * - `disconnected`: the connection was lost; the next try comes by itself
+ * - `disconnected`: the server cannot be reached; the next try comes by itself
  * - `polling`: sockets are refused here; snapshots are read every few seconds
  */
 export type ConnectionStatus = 'idle' | 'connecting' | 'connected' | 'disconnected' | 'polling';
@@ -48,11 +48,24 @@ export interface IChannelTimes {
   refusals: number;
   /** Between two snapshots while polling. */
   poll: number;
+  /** The same at most, while the server cannot be reached. */
+  pollMax: number;
   /** Between two tries to connect while polling. */
   again: number;
 }
 
-const TIMES: IChannelTimes = { heartbeat: 15_000, dead: 45_000, open: 15_000, refusals: 3, poll: 3_000, again: 60_000 };
+const TIMES: IChannelTimes = {
+  heartbeat: 15_000,
+  dead: 45_000,
+  open: 15_000,
+  refusals: 3,
+  poll: 3000,
+  pollMax: 10_000,
+  again: 60_000
+};
+
+/** `WebSocket.OPEN`, which the settings' own kind of socket need not name. */
+const SOCKET_OPEN = 1;
 
 interface ITopic {
   listeners: Set<Listener>;
@@ -74,7 +87,7 @@ export class Channel implements IChannel {
     this._poll = new Poll({
       auto: false,
       factory: () => this._readAll(),
-      frequency: { interval: this._times.poll, backoff: true, max: 30_000 },
+      frequency: { interval: this._times.poll, backoff: true, max: this._times.pollMax },
       name: '@jupyter-mltrain:channel#snapshots',
       standby: 'when-hidden'
     });
@@ -103,6 +116,7 @@ export class Channel implements IChannel {
     document.removeEventListener('visibilitychange', this._onWake);
     this._topics.clear();
     this._close();
+    this._isPolling = false;
     this._poll.dispose();
     Signal.clearData(this);
   }
@@ -124,9 +138,9 @@ export class Channel implements IChannel {
   }
 
   private _follow(topic: string, { limit }: ITopic): void {
-    if (this._status === 'connected') {
+    if (this._socket?.readyState === SOCKET_OPEN) {
       this._send({ type: 'subscribe', topic, limit: limit ?? null });
-    } else if (this._status === 'polling') {
+    } else if (this._isPolling) {
       void this._poll.refresh();
     } else if (this._status === 'idle') {
       this._connect();
@@ -141,8 +155,9 @@ export class Channel implements IChannel {
     this._topics.delete(topic);
     if (this._topics.size === 0) {
       this._close();
+      this._stopPolling();
       this._setStatus('idle');
-    } else if (this._status === 'connected') {
+    } else if (this._socket?.readyState === SOCKET_OPEN) {
       this._send({ type: 'unsubscribe', topic });
     }
   }
@@ -167,14 +182,20 @@ export class Channel implements IChannel {
 
   private _onOpen(): void {
     window.clearTimeout(this._timer);
-    this._refusals = 0;
     this._heard = Date.now();
     this._heartbeat = window.setInterval(() => this._beat(), this._times.heartbeat);
-    void this._poll.stop();
-    this._setStatus('connected');
+    this._send({ type: 'ping' });
     for (const [topic, entry] of this._topics) {
       this._follow(topic, entry);
     }
+  }
+
+  /** Only what is said proves that a connection is worth something: some proxies open it and close it at once. */
+  private _onFirstMessage(): void {
+    this._backoff.reset();
+    this._refusals = 0;
+    this._stopPolling();
+    this._setStatus('connected');
   }
 
   private _beat(): void {
@@ -191,10 +212,11 @@ export class Channel implements IChannel {
       this._onLost();
       return;
     }
+    if (this._seq === null) {
+      this._onFirstMessage();
+    }
     this._seq = seq;
     this._heard = Date.now();
-    // Only what was said proves that the connection is worth something: proxies open and close at once.
-    this._backoff.reset();
     if (data.type !== 'pong') {
       this._deliver(topic, data);
     }
@@ -216,9 +238,18 @@ export class Channel implements IChannel {
       this._connectIn(this._backoff.next());
       return;
     }
-    this._setStatus('polling');
     this._connectIn(this._times.again);
-    void this._poll.start();
+    if (!this._isPolling) {
+      this._isPolling = true;
+      void this._poll.start();
+    }
+  }
+
+  private _stopPolling(): void {
+    if (this._isPolling) {
+      this._isPolling = false;
+      void this._poll.stop();
+    }
   }
 
   private _connectIn(wait: number): void {
@@ -235,29 +266,38 @@ export class Channel implements IChannel {
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close();
     }
-    if (this._topics.size === 0 && !this._poll.isDisposed) {
-      void this._poll.stop();
-    }
   }
 
+  /** Read every topic; throw if one cannot be read, so that the poll backs off. */
   private async _readAll(): Promise<void> {
     const results = await Promise.allSettled([...this._topics.keys()].map(topic => this._readOne(topic)));
-    const failed = results.find(result => result.status === 'rejected');
-    if (failed) {
-      throw failed.reason; // so that the poll backs off
+    if (!this._isPolling) {
+      return;
+    }
+    const failure = results.find(result => result.status === 'rejected');
+    this._setStatus(failure ? 'disconnected' : 'polling');
+    const wasAway = this._isAway;
+    this._isAway = failure !== undefined;
+    if (failure) {
+      throw failure.reason;
+    }
+    if (wasAway) {
+      this.retry();
     }
   }
 
   private async _readOne(topic: string): Promise<void> {
     try {
       const data = await this._readSnapshot(topic, this._topics.get(topic)?.limit);
-      if (this._status === 'polling') {
+      if (this._isPolling) {
         this._deliver(topic, data);
       }
     } catch (thrown) {
       const { code, message, hint, details } = TrainingError.from(thrown);
       this._deliver(topic, { type: 'error', error: { code, message, hint, details } });
-      throw thrown;
+      if (code === 'unreachable') {
+        throw thrown;
+      }
     }
   }
 
@@ -293,6 +333,8 @@ export class Channel implements IChannel {
   private _timer = 0;
   private _heartbeat = 0;
   private _isDisposed = false;
+  private _isPolling = false;
+  private _isAway = false;
 }
 
 export namespace Channel {

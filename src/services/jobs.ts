@@ -206,7 +206,8 @@ export class JobsModel extends Model {
     const added = [...news.values()]
       .filter(isWanted)
       .filter(job => !shown.has(job.id) && (this._next === null || !last || job.createdAt >= last.createdAt));
-    const kept = this._rows.map(row => (news.has(row.id) ? news.get(row.id)! : row)).filter(isWanted);
+    // What has not changed matches, since the server said so.
+    const kept = this._rows.flatMap(row => (news.has(row.id) ? [news.get(row.id) ?? null].filter(isWanted) : [row]));
     return added.length === 0 ? kept : mergeNewestFirst(kept, added);
   }
 
@@ -234,8 +235,9 @@ export class JobsModel extends Model {
 }
 
 /** Whether a job matches a filter: the server's rule. */
-export function matches(job: JobSummary, { phases, kind, notebook, text }: IJobFilter): boolean {
+export function matches(job: JobSummary, { backend, phases, kind, notebook, text }: IJobFilter): boolean {
   return (
+    (!backend || job.backend === backend) &&
     (!phases?.length || phases.includes(job.phase)) &&
     (!kind || job.kind === kind) &&
     (!notebook || isNotebook(notebook, job.notebook)) &&
@@ -252,8 +254,8 @@ function hasText({ id, name, namespace, notebook, why }: JobSummary, text: strin
   return [id, name, namespace, notebook, why].some(place => place.toLowerCase().includes(text));
 }
 
-function isEmpty({ phases, kind, notebook, text }: IJobFilter): boolean {
-  return !phases?.length && !kind && !notebook && !text;
+function isEmpty({ backend, phases, kind, notebook, text }: IJobFilter): boolean {
+  return !backend && !phases?.length && !kind && !notebook && !text;
 }
 
 function isJob(job: JobSummary | null): job is JobSummary {

@@ -9,6 +9,9 @@ import { TopicModel } from './topic';
 /** Lines that are shown at first. */
 const TAIL = 1000;
 
+/** Lines of a page when all are read; the server may send fewer. */
+const PAGE = 10_000;
+
 /**
  * A replica's log: its newest lines at once, all of it on demand, new lines as they come. Lines are untrusted text.
  */
@@ -104,7 +107,7 @@ export class LogModel extends TopicModel {
     if (data.type !== 'log' && data.type !== 'logChanged') {
       return false;
     }
-    this._hasEnded = data.type === 'logChanged' && data.ended;
+    this._hasEnded = data.ended;
     if (this._whole) {
       void this._follow();
     } else if (data.type === 'log') {
@@ -153,7 +156,7 @@ export class LogModel extends TopicModel {
   /** Read pages from a cursor to the end; return the cursor there. */
   private async _readOn(after: string | null, take: (page: LogPage) => void): Promise<string | null> {
     for (;;) {
-      const page = await this._api.log(this.id, this.replica, { after }, this._abort.signal);
+      const page = await this._api.log(this.id, this.replica, { after, limit: PAGE }, this._abort.signal);
       this._abort.signal.throwIfAborted();
       take(page);
       after = page.cursor ?? after;

@@ -27,7 +27,7 @@ export async function readSnapshot(api: Api, topic: string, limit?: number): Pro
       return { type: 'metrics', metrics: (await api.metrics(id)).metrics };
     case 'log': {
       const { lines, cursor, truncated } = await api.log(id, replica, { tail: limit ?? LINES });
-      return { type: 'log', lines, cursor, truncated };
+      return { type: 'log', lines, cursor, truncated, ended: false };
     }
     default:
       throw new TrainingError({ code: 'not-found', message: `There is no topic ${topic}` });

@@ -49,10 +49,21 @@ function ReplicaPicker(props: {
   );
 }
 
-function Log(props: { model: LogModel; trans: TranslationBundle; picker: JSX.Element }): JSX.Element {
-  const { model, trans, picker } = props;
-  const { downloadUrl, error } = useModel(model);
+function Log(props: { model: LogModel; trans: TranslationBundle; picker: JSX.Element }): JSX.Element | null {
+  const { model } = props;
   const search = useOwnModel(() => new LogSearch(model), [model]);
+  return search && <SearchedLog {...props} search={search} />;
+}
+
+function SearchedLog(props: {
+  model: LogModel;
+  search: LogSearch;
+  trans: TranslationBundle;
+  picker: JSX.Element;
+}): JSX.Element {
+  const { model, trans, picker } = props;
+  const { downloadUrl, error, isReady, length } = useModel(model);
+  const search = useModel(props.search);
   const lines = useRef<ILogLines>(null);
   const [follows, setFollows] = useState(true);
   const [current, setCurrent] = useState<number | null>(null);
@@ -67,15 +78,13 @@ function Log(props: { model: LogModel; trans: TranslationBundle; picker: JSX.Ele
     <div className="jp-mltrain-Log">
       <div className="jp-mltrain-Bar">
         {picker}
-        {search && (
-          <SearchBar
-            search={search}
-            trans={trans}
-            current={current}
-            top={() => lines.current?.top() ?? 0}
-            onShow={show}
-          />
-        )}
+        <SearchBar
+          search={search}
+          trans={trans}
+          current={current}
+          top={() => lines.current?.top() ?? 0}
+          onShow={show}
+        />
         <button type="button" className="jp-mltrain-Button" aria-pressed={follows} onClick={() => setFollows(!follows)}>
           {trans.__('Follow')}
         </button>
@@ -92,11 +101,9 @@ function Log(props: { model: LogModel; trans: TranslationBundle; picker: JSX.Ele
         follows={follows}
         onFollow={setFollows}
         current={current}
-        query={search?.query ?? ''}
+        query={search.query}
       />
-      {model.length === 0 && (
-        <Empty title={model.isReady ? trans.__('Nothing has been written yet.') : trans.__('Loading…')} />
-      )}
+      {length === 0 && <Empty title={isReady ? trans.__('Nothing has been written yet.') : trans.__('Loading…')} />}
     </div>
   );
 }

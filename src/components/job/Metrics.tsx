@@ -1,4 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { useState } from 'react';
 
 import type { ISeries, MetricsModel } from '../../services/metrics';
 import { Empty, ErrorBanner } from '../common';
@@ -40,6 +41,7 @@ function Charts({ model, trans }: { model: MetricsModel; trans: TranslationBundl
 
 function Metric(props: { name: string; series: readonly ISeries[]; trans: TranslationBundle }): JSX.Element {
   const { name, series, trans } = props;
+  const [isOpen, setOpen] = useState(false);
   const last = series[0]?.y.at(-1) ?? null;
   return (
     <figure className="jp-mltrain-Metric">
@@ -47,9 +49,9 @@ function Metric(props: { name: string; series: readonly ISeries[]; trans: Transl
         <strong>{name}</strong> {measured(last)}
       </figcaption>
       <Chart series={series} label={trans.__('%1 by step, now %2', name, measured(last))} />
-      <details>
+      <details onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
         <summary>{trans.__('%1 as a table', name)}</summary>
-        <SeriesTable series={series} name={name} trans={trans} />
+        {isOpen && <SeriesTable series={series} name={name} trans={trans} />}
       </details>
     </figure>
   );

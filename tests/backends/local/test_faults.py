@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import json
 import os
@@ -306,27 +305,21 @@ def test_fresh_folder_opened_by_many_at_once(tmp_path: Path) -> None:
     assert [process.wait(PATIENCE) for process in processes] == [0] * 6
 
 
-@contextlib.contextmanager
-def bell_of(machine, ref) -> Iterator[int]:
-    """Open the bell of a job's supervisor: readable, as an error, once that has died."""
-    fd = os.open(machine.backend.store.job_folder(ref.id) / "bell", os.O_WRONLY | os.O_NONBLOCK)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def kill_supervisor(machine, ref) -> None:
-    with bell_of(machine, ref) as fd:
-        for supervisor in machine.supervisors():
+def kill_supervisor(machine) -> None:
+    """Kill the supervisors and wait until they have let go of everything, the locks too."""
+    for supervisor in machine.supervisors():
+        fd = os.pidfd_open(supervisor.pid)
+        try:
             supervisor.kill()
-        assert select.select([fd], [], [], PATIENCE)[0]
+            assert select.select([fd], [], [], PATIENCE)[0]
+        finally:
+            os.close(fd)
 
 
 def test_one_look_at_a_job_replaces_a_supervisor_that_was_killed(machine) -> None:
     ref = machine.submit(machine.waiting("lonely"))
     machine.running(ref)
-    kill_supervisor(machine, ref)
+    kill_supervisor(machine)
     assert machine.status(ref).phase is Phase.RUNNING
     [supervisor] = machine.supervisors()
     machine.cue("lonely-worker-0", 3)
@@ -340,7 +333,7 @@ def test_a_look_at_a_waiting_job_sees_to_the_one_that_holds_it_up(make_machine) 
     first = machine.submit(machine.waiting("first"))
     machine.running(first)
     second = machine.run("second", "true")
-    kill_supervisor(machine, first)
+    kill_supervisor(machine)
     machine.cue("first-worker-0", 0)
     assert machine.status(second).queue_position == 1
     machine.at_rest()
@@ -360,7 +353,7 @@ def test_who_follows_a_log_sees_its_end_though_the_supervisor_was_killed(machine
         followers = machine.backend.store.job_folder(ref.id) / "replicas" / "told-worker-0" / "followers"
         while not list(followers.iterdir()):
             await asyncio.sleep(0)
-        await asyncio.to_thread(kill_supervisor, machine, ref)
+        await asyncio.to_thread(kill_supervisor, machine)
         machine.cue("told-worker-0", 0)
         return await asyncio.wait_for(following, PATIENCE)
 

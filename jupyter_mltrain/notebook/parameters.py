@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import io
+import json
 import re
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping
@@ -157,6 +158,9 @@ def _fitted(parameter: Parameter, convert: Any, value: object) -> Json:
         ) from None
 
 
+_EXAMPLES: Final = {"bool": "true", "int": "3", "float": "0.01", "list": "[1, 2]", "dict": '{"a": 1}'}
+
+
 def _type_hint(parameter: Parameter, value: object) -> str:
     """Return what to do about a value of the wrong type: often the default says too little about the type."""
     if not parameter.annotation and parameter.type.kind == "int" and _is_number(value):
@@ -165,7 +169,10 @@ def _type_hint(parameter: Parameter, value: object) -> str:
         return f"Annotate it in the notebook to allow None: `{parameter.name}: {parameter.type.kind} | None = ...`."
     if parameter.type.kind in ("str", "path") and not isinstance(value, str):
         return "Put it in quotes."
-    return ""
+    if parameter.type.choices:
+        return f"Use {' or '.join(json.dumps(choice, ensure_ascii=False) for choice in parameter.type.choices)}."
+    example = _EXAMPLES.get(parameter.type.kind)
+    return f"Write it like {example}." if example else ""
 
 
 def _is_number(value: object) -> bool:

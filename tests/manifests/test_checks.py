@@ -110,6 +110,7 @@ WARNED: list[tuple[str, dict[str, Any], str]] = [
     ("gpu-unused", tf({"Worker": {}, "Evaluator": GPU}), ""),
     ("gpu-unused", tf({**ALL, "Chief": GPU}), SERVER),
     ("memory-without-limit", tf({"Worker": {"restart_policy": "ExitCode"}}), ""),
+    ("memory-too-small", tf({"Worker": {"resources": {"memory": "4"}}}), ""),
     ("retries-without-end", pt({"Master": {"restart_policy": "ExitCode"}}), ""),
     ("backoff-limit-without-effect", tf(run_policy={"backoff_limit": 3}), ""),
     ("never-done", pt({"Master": {"restart_policy": "Always"}}), ""),

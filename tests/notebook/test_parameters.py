@@ -287,6 +287,23 @@ def test_typed_values_that_do_not_fit(annotation: str, given_value: Any) -> None
         parse_parameters(f"x: {annotation}").check({"x": given_value})
 
 
+@pytest.mark.parametrize(
+    ("declared", "text", "example"),
+    [
+        ("x = 1", "many", "3"),
+        ("x = 1.5", "much", "0.01"),
+        ("x = True", "maybe", "true"),
+        ("x = [1]", "[1", "[1, 2]"),
+        ("x = {'a': 1}", "{a: 1}", '{"a": 1}'),
+        ("x: Literal['sgd', 'adam'] = 'sgd'", "rmsprop", 'Use "sgd" or "adam".'),
+    ],
+)
+def test_a_value_of_the_wrong_type_comes_with_an_example(declared: str, text: str, example: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        parse_parameters(declared).parse({"x": text})
+    assert example in caught.value.hint
+
+
 def test_errors_say_what_to_do() -> None:
     form = parse_parameters("epochs = 3\nlearning_rate = 1\nname = 'a'")
     with pytest.raises(ParameterError, match="epoch") as caught:

@@ -32,6 +32,7 @@ RULES: Final[tuple[Rule, ...]] = (
     devices.libraries_use_gpu,
     devices.roles_use_gpu,
     policy.memory_is_limited,
+    policy.memory_is_plausible,
     policy.retries_end,
     policy.backoff_limit_counts,
     policy.replicas_end,

@@ -6,10 +6,14 @@ The rules are those of the Training Operator v1.9 and of Kubernetes; see :mod:`j
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from ...model.findings import Finding, Severity
+from ...model.quantity import parse_memory
 from ...model.spec import Framework, RoleName, TrainingSpec
 from .evidence import Evidence
+
+_LEAST_MEMORY: Final = 2**24
 
 
 def memory_is_limited(spec: TrainingSpec, evidence: Evidence) -> Iterator[Finding]:
@@ -21,6 +25,19 @@ def memory_is_limited(spec: TrainingSpec, evidence: Evidence) -> Iterator[Findin
                 f"{name} has no memory limit under ExitCode: a replica that takes all of a node's memory is killed "
                 "with exit code 137, which counts as worth a retry, again and again.",
                 "Give a memory limit, so that the reason shows and nothing else on the node dies.",
+                f"roles.{name}.resources.memory",
+            )
+
+
+def memory_is_plausible(spec: TrainingSpec, evidence: Evidence) -> Iterator[Finding]:
+    """A number without a unit is bytes; a bare Python takes some 10 MiB."""
+    for name, role in spec.roles.items():
+        memory = role.resources.memory
+        if memory is not None and parse_memory(memory) < _LEAST_MEMORY:
+            yield _warning(
+                "memory-too-small",
+                f"{memory} of memory is {parse_memory(memory):,} bytes: {name} would be killed as it starts.",
+                f"Write the unit: {memory}Gi." if memory.isdigit() else "Ask for more, for instance 4Gi.",
                 f"roles.{name}.resources.memory",
             )
 

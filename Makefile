@@ -20,7 +20,7 @@ BUILT := jupyter_mltrain/labextension
 JLPM = PATH="$(CURDIR)/.tools/node/bin:$(CURDIR)/$(BIN):$$PATH" jlpm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-frontend lint typecheck types format frontend lab dist lock bench clean
+.PHONY: help setup demo test test-fast test-frontend test-ui lint typecheck types format frontend lab dist lock bench clean
 
 help: ## show this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -83,6 +83,8 @@ frontend: setup $(BUILT)/package.json .venv/share/jupyter/labextensions/jupyter-
 test: setup lint typecheck test-frontend frontend ## run all tests
 	@$(BIN)/python -m pytest
 	@$(BIN)/python -m pytest tests/server
+
+test-ui: frontend ## run the tests in a real browser (Chromium)
 	@$(BIN)/python -m pytest tests/ui
 
 test-fast: setup ## run the tests that take less than a few seconds each

@@ -6,7 +6,7 @@ Playwright keeps an event loop in this thread, so these tests run in a session o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -78,9 +78,21 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture
-def new_tab(context: BrowserContext, lab: LabServer, name: str) -> Iterator[Callable[..., Tab]]:
-    """Makes tabs; at the end none of them may have seen an error."""
+def new_tab(
+    context: BrowserContext, lab: LabServer, name: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Tab]]:
+    """Makes tabs; at the end none of them may have seen an error. Of a failed test there is a picture of each."""
     tabs: list[Tab] = []
 
     def make(server: LabServer | None = None) -> Tab:
@@ -88,6 +100,9 @@ def new_tab(context: BrowserContext, lab: LabServer, name: str) -> Iterator[Call
         return tabs[-1]
 
     yield make
+    if request.node.stash.get(FAILED, False):
+        for number, tab in enumerate(tabs):
+            tab.page.screenshot(path=tmp_path / f"tab-{number}.png")
     assert [tab.unexpected_problems() for tab in tabs if tab.unexpected_problems()] == []
 
 

@@ -88,6 +88,10 @@ class Tab:
         """Return the dialog that is open."""
         return self.page.locator(".jp-Dialog")
 
+    def notice(self, text: str) -> Locator:
+        """Return the notice that says so; others may stand beside it."""
+        return self.page.locator(".Toastify__toast", has_text=text).last
+
     def theme(self, name: str) -> None:
         """Choose a theme by its name."""
         self.menu("Settings", "Theme", name)

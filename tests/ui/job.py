@@ -1,0 +1,41 @@
+"""A job's tab, as a user sees it."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page, expect
+
+
+class JobTab:
+    """The job whose tab is in front."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.root: Locator = page.locator(".jp-mltrain-Job:visible")
+
+    def show(self, name: str) -> Locator:
+        """Go to a tab within: Overview, Notebook, Logs ...; return what it shows."""
+        self.root.get_by_role("tab", name=name, exact=True).click()
+        return self.panel
+
+    @property
+    def panel(self) -> Locator:
+        """What the tab within shows."""
+        return self.root.get_by_role("tabpanel")
+
+    @property
+    def header(self) -> Locator:
+        """State, name, actions."""
+        return self.root.locator("header")
+
+    def expect_phase(self, phase: str) -> None:
+        """Wait until the header says that word."""
+        expect(self.header.locator(".jp-mltrain-JobHeader-line")).to_contain_text(phase)
+
+    def act(self, action: str) -> None:
+        """Press one of the buttons."""
+        self.header.get_by_role("group").get_by_role("button", name=action, exact=True).click()
+
+    @property
+    def cells(self) -> Locator:
+        """The code cells of the live notebook, which must be shown."""
+        return self.panel.locator(".jp-mltrain-Cell[data-status]")

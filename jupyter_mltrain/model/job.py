@@ -181,10 +181,16 @@ class JobStatus:
 
     @property
     def leader(self) -> ReplicaState | None:
-        """The replica whose executed notebook and model are the job's: Chief or Master, else the first Worker."""
+        """The replica whose executed notebook and model are the job's: Chief or Master, else the first Worker.
+
+        A pod of a batch/v1 Job that failed or was suspended is not made again but followed by another one.
+        """
         ranks = {"chief": 0, "master": 0, "worker": 1, "": 1}
         candidates = [replica for replica in self.replicas if replica.index <= 0 and replica.role.lower() in ranks]
-        return min(candidates, key=lambda replica: (ranks[replica.role.lower()], -replica.generation), default=None)
+        rank = min((ranks[replica.role.lower()] for replica in candidates), default=0)
+        first = [replica for replica in candidates if ranks[replica.role.lower()] == rank]
+        last = [replica for replica in first if replica.phase != "Failed"] or first[::-1]
+        return max(last, key=lambda replica: replica.generation, default=None)
 
     def to_kubernetes(self) -> dict[str, Any]:
         """Return the whole object as ``kubectl get -o json`` would: the manifest with its status."""

@@ -17,6 +17,7 @@ from tornado.web import HTTPError
 from ..errors import Forbidden, InvalidInput, MltrainError, NotebookError, NotFound, StorageError
 
 _SUFFIX: Final = ".ipynb"
+_MAX_NAME: Final = 255  # bytes, on the file systems that there are
 
 
 @asynccontextmanager
@@ -57,7 +58,9 @@ def _check(path: str) -> None:
     parts = path.split("/")
     if not path.strip("/") or "\0" in path or not _is_text(path):
         raise InvalidInput("The path of the notebook is empty or no text", field="notebook")
-    if path.startswith("/") or PurePosixPath(path).is_absolute() or ".." in parts or ".." in path.split("\\"):
+    if max(len(part.encode()) for part in parts) > _MAX_NAME:
+        raise InvalidInput(f"The path has a name of more than {_MAX_NAME} bytes", field="notebook")
+    if path.startswith("/") or ".." in parts or ".." in path.split("\\"):
         hint = "Give the path as the file browser shows it, from the server's root on."
         raise InvalidInput(f"{path!r} is not a path below the server's root", hint=hint, field="notebook")
 

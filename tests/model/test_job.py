@@ -114,3 +114,30 @@ def test_timestamp_is_whole_seconds_of_utc(moment: datetime) -> None:
 
 def test_timestamp_of_another_zone() -> None:
     assert timestamp(datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=2)))) == "2025-12-31T23:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("phases", "leader"),
+    [
+        ({"job-a": "Failed", "job-b": "Running"}, "job-b"),
+        ({"job-a": "Failed", "job-b": "Failed"}, "job-b"),
+        ({"job-a": "Running", "job-b": "Running"}, "job-a"),
+        ({"job-a": "Succeeded", "job-b": "Failed"}, "job-a"),
+        ({}, None),
+    ],
+)
+def test_of_the_pods_of_a_plain_job_one_that_follows_a_failed_one_leads(
+    phases: dict[str, str], leader: str | None
+) -> None:
+    pods = tuple(ReplicaState(name, "", -1, phase) for name, phase in phases.items())
+    found = job(kind="Job", replicas=pods).leader
+    assert (found and found.name) == leader
+
+
+def test_a_chief_leads_whatever_becomes_of_it() -> None:
+    pods = tuple(
+        ReplicaState(f"job-{role}-0", role, 0, phase) for role, phase in [("Worker", "Running"), ("Chief", "Failed")]
+    )
+    found = job(replicas=pods).leader
+    assert found is not None
+    assert found.role == "Chief"

@@ -35,6 +35,14 @@ class Api:
         except HTTPClientError as error:
             return error.response or pytest.fail(str(error))
 
+    async def raw(self, path: str, method: str, content: bytes) -> HTTPResponse:
+        """Return the answer to a body that says it is JSON."""
+        headers = {"Content-Type": "application/json"}
+        try:
+            return await self._fetch(ROOT, path, method=method, body=content, headers=headers)
+        except HTTPClientError as error:
+            return error.response or pytest.fail(str(error))
+
     async def json(self, path: str, method: str = "GET", body: Any = None, *, status: int = 200, **options: Any) -> Any:
         """Return the JSON of an answer that has the expected status."""
         answer = await self.fetch(path, method, body, **options)

@@ -10,6 +10,8 @@ from jupyter_mltrain.server import wire
 from jupyter_mltrain.server.stream.connection import Connection
 from jupyter_mltrain.server.stream.hub import Hub
 
+_PATIENCE = 60.0  # seconds: only a test that fails waits so long
+
 
 class Mirror:
     """Applies messages as a front end does, and holds each to the contract.
@@ -47,11 +49,14 @@ class Mirror:
 
     async def until(self, condition: Callable[[dict[str, Any]], Any]) -> Any:
         """Wait until the state fulfils a condition, and return what the condition returns."""
-        while True:
-            self._news.clear()
-            if found := condition(self.state):
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while not (found := condition(self.state)):
+                    self._news.clear()
+                    await self._news.wait()
                 return found
-            await self._news.wait()
+        except TimeoutError:
+            raise AssertionError(f"This did not come: {[str(item)[:300] for item in self.messages[-20:]]}") from None
 
     async def until_message(self, type: str, topic: str = "") -> dict[str, Any]:
         """Wait for the first message of a type."""
@@ -106,7 +111,7 @@ class Mirror:
     def _on_logChanged(self, topic: str, data: dict[str, Any]) -> None:
         state = self.state[topic]
         lines = data["lines"] if data["skipped"] else state["lines"] + data["lines"]
-        self.state[topic] = {**state, **data, "type": "log", "lines": lines}
+        self.state[topic] = {**state, "lines": lines, "cursor": data["cursor"], "ended": data["ended"]}
 
     def _on_error(self, topic: str, data: dict[str, Any]) -> None:
         self.state[topic] = {"error": data["error"]}

@@ -41,7 +41,7 @@ class SamplesHandler(Handler):
 class OpenSampleHandler(Handler):
     """``samples/{name}/open``."""
 
-    @endpoint("execute", status=201, errors=(404, 507))
+    @endpoint("write", status=201, errors=(404, 507))
     async def post(self, name: str) -> wire.SampleCopy:
         """Copy a sample to where the user's notebooks are."""
         return await self.managers.samples.copy(name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from ...model.job import JobRef, JobStatus
 from ...service import Service
@@ -59,6 +61,19 @@ class Feed:
         """Take that the job is gone."""
         self.deleted = True
         self.changes.beat()
+
+    async def until_deleted(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that has no end of its own, until the job is deleted."""
+        task = asyncio.create_task(work, name=f"mltrain part of {self.ref.id}")
+        task.add_done_callback(lambda _: self.changes.beat())
+        try:
+            while not (self.deleted or task.done()):
+                await self.changes.after(self.changes.count)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        if not task.cancelled():
+            task.result()
 
     @asynccontextmanager
     async def leader(self) -> AsyncIterator[Leader]:

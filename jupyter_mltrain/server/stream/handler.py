@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .hub import Hub
 
 _MESSAGE_BYTES: Final = 16 << 10
-_PING_MILLISECONDS: Final = 15_000
+_PING_SECONDS: Final = 15.0
 _COMPRESSION: Final = {"compression_level": 3, "mem_level": 5}
 """Log lines and JSON shrink to a fifth at once; fifty connections keep fifty compressors."""
 
@@ -46,9 +46,16 @@ class ChannelsHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         return _MESSAGE_BYTES
 
     @property
-    def ping_interval(self) -> int:
-        """Milliseconds between two pings; after three without an answer the connection is closed."""
-        return _PING_MILLISECONDS
+    def ping_interval(self) -> float:
+        """Seconds between two pings of tornado's own, which takes a connection without an answer for dead.
+
+        The mixin's pings, in milliseconds, are begun by its ``open``, which is not called.
+        """
+        return _PING_SECONDS
+
+    @property
+    def ping_timeout(self) -> None:
+        """As tornado has it by default."""
 
     @ws_authenticated
     @authorized("read")  # type: ignore[untyped-decorator]
@@ -67,7 +74,6 @@ class ChannelsHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Begin to send."""
         from .connection import Connection
 
-        super().open(*args, **kwargs)
         self.set_nodelay(True)
         self._hub.connections += 1
         self._connection = Connection(self._hub, self._send)
@@ -86,8 +92,6 @@ class ChannelsHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
             self._hub.connections -= 1
             self._connection.close()
             self._connection = None
-        if self.ping_callback is not None:
-            self.ping_callback.stop()  # type: ignore[unreachable]  # the mixin is not typed
 
     async def _send(self, message: bytes) -> None:
         await self.write_message(message)

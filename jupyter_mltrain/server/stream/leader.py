@@ -40,6 +40,7 @@ class Leader:
         self.pulse = Pulse(also=feed.pulse)
         self._backend = backend
         self._feed = feed
+        self._replica = ""
         self._cursor: str | None = None
         self._task = asyncio.create_task(self._guarded(), name=f"mltrain leader of {feed.ref.id}")
 
@@ -87,6 +88,8 @@ class Leader:
 
     async def _take_all(self, job: JobStatus, *, follow: bool) -> None:
         assert job.leader is not None
+        if job.leader.name != self._replica:
+            self._replica, self._cursor = job.leader.name, None
         async for chunk in self._backend.logs(job.ref, job.leader.name, after=self._cursor, follow=follow):
             self._take(chunk)
             await asyncio.sleep(0)  # others may have waited while a large piece was decoded

@@ -50,17 +50,21 @@ class LogTopic(Topic):
         """Read the end of the log, then follow it until the replica is done for good."""
         async with self._hub.feed(self._id) as feed:
             replica = find_replica(feed.status, self._replica).name
-            while not feed.deleted:
-                seen = feed.changes.count
-                try:
-                    await self._read(feed, replica)
-                except NotFound:  # the pod was cleaned up with its log, or the job was deleted
-                    self._end() if feed.status.finished else self._tell()
-                except BackendUnavailable:
-                    await asyncio.sleep(_RETRY_SECONDS)
-                    continue
-                await feed.changes.after(seen)
+            await feed.until_deleted(self._follow(feed, replica))
         self.end(wire.JobDeleted(id=self._id))
+
+    async def _follow(self, feed: Feed, replica: str) -> None:
+        while True:
+            seen = feed.changes.count
+            try:
+                await self._read(feed, replica)
+            except NotFound:  # the pod was cleaned up with its log
+                self._caught_up = True
+                self._end() if feed.status.finished else self._tell()
+            except BackendUnavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            await feed.changes.after(seen)
 
     async def _read(self, feed: Feed, replica: str) -> None:
         finished = feed.status.finished

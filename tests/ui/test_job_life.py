@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Request, expect
 
 from tests.ui.gate import Gate
 from tests.ui.job import JobTab
@@ -106,8 +107,17 @@ def test_resubmit_with_other_parameters(tab: Tab, work: Path, name: str) -> None
     expect(job.panel).to_contain_text("epochs are 7")
 
 
+def layout_with_job(request: Request) -> bool:
+    """Whether JupyterLab stores a layout that has the tab of a job: it does so a while after the tab was opened."""
+    if request.method != "PUT" or "/api/workspaces/" not in request.url:
+        return False
+    layout = json.loads(request.post_data or "{}").get("data", {}).get("layout-restorer:data", {})
+    return "jupyter-mltrain-jobs:job:" in json.dumps(layout.get("main"))
+
+
 def test_reload_in_the_middle_shows_the_same(tab: Tab, work: Path, name: str, gate: Gate) -> None:
-    job = train(tab, write_steps(work, name, gate))
+    with tab.page.expect_response(lambda response: layout_with_job(response.request)):
+        job = train(tab, write_steps(work, name, gate))
     job.show("Notebook")
     gate.step()
     expect(job.cells.nth(2)).to_contain_text("step 0 done")

@@ -73,7 +73,7 @@ class Rebuilder:
         self._snapshot: _State | None = None  # being read, to replace the state
         self._skipping = False  # within a snapshot that tells nothing new
         self._synced = False
-        self._rest = ""
+        self._rest: list[str] = []  # pieces of a line whose end is still to come
         self._joiner = Joiner()
         self._next = 0
 
@@ -119,14 +119,18 @@ class Rebuilder:
 
     def steps(self, text: str) -> Iterator[Record]:
         """Take the next piece of the log like `feed`, and stop after each record to let the caller look."""
-        *lines, self._rest = (self._rest + text).split("\n")
-        for line in lines:
+        *ends, rest = text.split("\n")
+        if ends:  # only then: joining at each piece would copy a long line again and again
+            ends[0] = "".join((*self._rest, ends[0]))
+            self._rest.clear()
+        self._rest.append(rest)
+        for line in ends:
             if (record := self._take(line)) is not None:
                 yield record
 
     def lost(self) -> None:
         """Tell that lines before the next piece are missing."""
-        self._rest = ""
+        self._rest.clear()
         self._desync()
 
     def _desync(self) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from playwright.sync_api import Locator, Page, expect
+
+from tests.ui.tab import Tab
 
 
 class JobTab:
@@ -39,3 +43,21 @@ class JobTab:
     def cells(self) -> Locator:
         """The code cells of the live notebook, which must be shown."""
         return self.panel.locator(".jp-mltrain-Cell[data-status]")
+
+
+def train(tab: Tab, notebook: Path) -> JobTab:
+    """Submit the notebook with its defaults, and open the job from the notice."""
+    tab.open(path_of(tab, notebook))
+    tab.menu("Train", "Train with Defaults")
+    return open_from_notice(tab, "was submitted")
+
+
+def path_of(tab: Tab, notebook: Path) -> str:
+    """Return the path as the contents manager names it."""
+    return notebook.relative_to(tab.lab.work).as_posix()
+
+
+def open_from_notice(tab: Tab, text: str) -> JobTab:
+    """Open the job that a notice tells of."""
+    tab.notice(text).get_by_role("button", name="Open").click()
+    return JobTab(tab.page)

@@ -8,27 +8,9 @@ from pathlib import Path
 from playwright.sync_api import Request, expect
 
 from tests.ui.gate import Gate
-from tests.ui.job import JobTab
+from tests.ui.job import open_from_notice, path_of, train
 from tests.ui.notebooks import write_failing, write_quick, write_steps
 from tests.ui.tab import Tab
-
-
-def train(tab: Tab, notebook: Path) -> JobTab:
-    """Submit the notebook with its defaults, and open the job from the notice."""
-    tab.open(path_of(tab, notebook))
-    tab.menu("Train", "Train with Defaults")
-    return open_from_notice(tab, "was submitted")
-
-
-def path_of(tab: Tab, notebook: Path) -> str:
-    """Return the path as the contents manager names it."""
-    return notebook.relative_to(tab.lab.work).as_posix()
-
-
-def open_from_notice(tab: Tab, text: str) -> JobTab:
-    """Open the job that a notice tells of."""
-    tab.notice(text).get_by_role("button", name="Open").click()
-    return JobTab(tab.page)
 
 
 def test_notebook_grows_until_the_end(tab: Tab, work: Path, name: str, gate: Gate) -> None:

@@ -395,6 +395,8 @@ export interface Replica {
 export interface Resubmission {
   /** Values that differ from the old run's. */
   parameters?: Record<string, unknown>;
+  /** `cpu`, `memory`, `gpu` of each replica, where they are to differ, as `TrainingSpec` has them. */
+  resources?: Record<string, unknown>;
   name?: string | null;
   token?: string | null;
 }

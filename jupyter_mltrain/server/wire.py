@@ -299,6 +299,8 @@ class Resubmission(Wire):
 
     parameters: dict[str, Any] = {}
     """Values that differ from the old run's."""
+    resources: dict[str, Any] = {}
+    """``cpu``, ``memory``, ``gpu`` of each replica, where they are to differ, as ``TrainingSpec`` has them."""
     name: str | None = None
     token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
 

@@ -47,6 +47,18 @@ async def test_a_job_can_be_run_again_with_other_values(api: Api, finished: Fini
     assert (error["code"], error["details"]["field"]) == ("parameter", "n")
 
 
+async def test_a_job_can_be_run_again_with_more_memory(api: Api, finished: Finished) -> None:
+    first = await api.submit(api.write("train.ipynb", "1"))
+    await finished(first["id"])
+    second = await api.json(f"jobs/{first['id']}/resubmit", "POST", {"resources": {"memory": "3Gi"}}, status=201)
+    manifest = (await api.json(f"jobs/{second['id']}/manifest"))["manifest"]
+    container = manifest["spec"]["template"]["spec"]["containers"][0]
+    assert container["resources"]["limits"]["memory"] == "3Gi"
+    wrong = {"resources": {"memory": "much"}}
+    error = await api.json(f"jobs/{first['id']}/resubmit", "POST", wrong, status=400)
+    assert "memory" in error["details"]["field"]
+
+
 async def test_a_running_job_is_suspended_resumed_and_cancelled(api: Api, finished: Finished) -> None:
     job = await api.submit(api.write("train.ipynb", WAITS))
     assert {"cancel", "suspend", "delete"} <= set(job["actions"])

@@ -139,7 +139,9 @@ class JobsManager:
         service, ref = await self._services.find(job_id)
 
         async def make(new_id: str | None) -> JobRef:
-            return await service.resubmit(ref, parameters=changes.parameters, name=changes.name, job_id=new_id)
+            return await service.resubmit(
+                ref, parameters=changes.parameters, resources=changes.resources, name=changes.name, job_id=new_id
+            )
 
         return await self.summary(service, await self._once(service, changes.token, make))
 

@@ -109,6 +109,8 @@ export interface Finding {
   message: string;
   hint: string;
   where: Record<string, unknown>;
+  /** What would mend it: a field's path -> its value, null to leave it out; `parameters.NAME` is a parameter. */
+  fix: Record<string, unknown>;
 }
 
 /** What a place has, and what is free. */
@@ -449,6 +451,8 @@ export interface Submission {
   parameters?: Record<string, unknown>;
   /** Globs of data files to ship, relative to the notebook. */
   include?: readonly string[];
+  /** Changes to what the notebook was found to need: name -> `==1.2`, `>=1,<2`, `""`; null leaves it out. */
+  requirements?: Record<string, string | null>;
   /** Idempotency: two submissions with one token make one job. */
   token?: string | null;
   /** Submit in spite of findings that are errors. */

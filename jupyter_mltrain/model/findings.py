@@ -31,6 +31,9 @@ class Finding:
         ``{"cell": 3, "line": 2}`` (cell counted from 0 in the notebook as it is, line from 1),
         ``{"file": "lib/a.py", "line": 2}`` for a module that is shipped with it,
         ``{"field": "roles.Worker.memory"}`` or ``{}``.
+    fix:
+        What would mend it, where that is a field's value: ``{"roles.Worker.replicas": 1}``, or
+        ``{"parameters.batch_size": 64}``; None leaves the field out.
     """
 
     code: str
@@ -38,7 +41,9 @@ class Finding:
     message: str
     hint: str = ""
     where: dict[str, Any] = field(default_factory=dict)
+    fix: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the finding as a JSON object."""
-        return asdict(self)
+        """Return the finding as a JSON object; ``fix`` is there if there is one."""
+        found = asdict(self)
+        return found if self.fix else {name: value for name, value in found.items() if name != "fix"}

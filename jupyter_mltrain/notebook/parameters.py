@@ -121,16 +121,19 @@ class ParameterForm:
         Raises
         ------
         ParameterError
-            An unknown name, a value that does not fit the type, or none for a parameter without default.
+            An unknown name, a value that does not fit the type, or none for a parameter without default. It is about
+            the first one; ``details["errors"]`` names each that is wrong.
         """
-        checked = {name: _fitted(self[name], self[name].type.check, value) for name, value in values.items()}
-        missing = [parameter.name for parameter in self if parameter.required and parameter.name not in checked]
-        if missing:
-            raise ParameterError(
-                f"The parameter {missing[0]!r} has no default and no value was given.",
-                hint=f"Give one, e.g. -p {missing[0]} VALUE.",
-                field=missing[0],
-            )
+        checked: dict[str, Json] = {}
+        wrong: list[ParameterError] = []
+        for name, value in values.items():
+            try:
+                checked[name] = _fitted(self[name], self[name].type.check, value)
+            except ParameterError as error:
+                wrong.append(error)
+        wrong += [_missing(parameter.name) for parameter in self if parameter.required and parameter.name not in values]
+        if wrong:
+            raise _all_of(wrong)
         return checked
 
     def _unknown(self, name: str) -> ParameterError:
@@ -144,6 +147,23 @@ class ParameterForm:
         return ParameterError(
             f"The notebook has no parameter {name!r}.", hint=hint, field=name, nearest=nearest, known=names
         )
+
+
+def _missing(name: str) -> ParameterError:
+    return ParameterError(
+        f"The parameter {name!r} has no default and no value was given.",
+        hint=f"Give one, e.g. -p {name} VALUE.",
+        field=name,
+    )
+
+
+def _all_of(errors: list[ParameterError]) -> ParameterError:
+    """Return the first error, which then tells of all of them."""
+    first = errors[0]
+    first.details["errors"] = [
+        {"field": error.details["field"], "message": error.message, "hint": error.hint} for error in errors
+    ]
+    return first
 
 
 def _fitted(parameter: Parameter, convert: Any, value: object) -> Json:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from ..errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,26 @@ class Requirements:
         """Return the distributions as the lines of a requirements file."""
         return [str(requirement) for requirement in self.distributions]
 
+    def changed(self, changes: Mapping[str, str | None]) -> Requirements:
+        """Return the requirements with some changed: by name the new specifier, None to leave it out.
+
+        Raises
+        ------
+        InvalidInput
+            A name or a specifier that PEP 508 does not know; ``details["field"]`` is ``requirements.NAME``.
+        """
+        from .environment import normalise  # a runner reads requirements, and changes none
+
+        found = {one.name: one for one in self.distributions}
+        for name, specifier in changes.items():
+            key = normalise(name)
+            if specifier is None:
+                found.pop(key, None)
+            else:
+                _check_line(name, specifier)
+                found[key] = replace(found.get(key, Requirement(key)), specifier=specifier.rstrip())
+        return replace(self, distributions=tuple(found[key] for key in sorted(found)))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the requirements as JSON."""
         return {
@@ -65,3 +87,17 @@ class Requirements:
         """Read what ``to_dict`` wrote."""
         found = (Requirement(o["name"], o["specifier"], tuple(o["modules"])) for o in data["distributions"])
         return cls(data["python"], tuple(found))
+
+
+def _check_line(name: str, specifier: str) -> None:
+    from packaging.requirements import InvalidRequirement
+    from packaging.requirements import Requirement as Line
+
+    try:
+        Line(name + specifier)
+    except InvalidRequirement:
+        raise InvalidInput(
+            f"{name + specifier!r} is not what pip takes as a requirement.",
+            hint="Write it like ==1.2.3, >=1.2,<2 or [extra]==1.2; leave it empty for any version.",
+            field=f"requirements.{name}",
+        ) from None

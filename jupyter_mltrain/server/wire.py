@@ -240,6 +240,8 @@ class Submission(Wire):
     """Only the values that differ from the notebook's own."""
     include: tuple[str, ...] = ()
     """Globs of data files to ship, relative to the notebook."""
+    requirements: dict[str, str | None] = {}
+    """Changes to what the notebook was found to need: name -> ``==1.2``, ``>=1,<2``, ``""``; null leaves it out."""
     token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
     """Idempotency: two submissions with one token make one job."""
     force: bool = False
@@ -254,6 +256,8 @@ class Finding(Wire):
     message: str
     hint: str = ""
     where: dict[str, Any] = {}
+    fix: dict[str, Any] = {}
+    """What would mend it: a field's path -> its value, null to leave it out; ``parameters.NAME`` is a parameter."""
 
 
 class Plan(Wire):

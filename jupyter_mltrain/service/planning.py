@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, ParameterError
 from ..model.spec import Framework, TrainingSpec, parse_spec
+from ..notebook.program import Program
 from ..notebook.provenance import Provenance
 from .places import check_places
 from .request import Plan, Request, new_job_id
@@ -103,9 +105,9 @@ def make_plan(request: Request, *, job_id: str | None = None, local: bool) -> Pl
     _require_text(request.notebook)
     job_id = job_id or new_job_id()
     frozen = notebook.freeze(request.notebook, root=request.root, include=request.include, python=request.python)
-    program = frozen.program
+    program = replace(frozen.program, requirements=frozen.program.requirements.changed(request.requirements))
     notes: list[str] = []
-    values = notebook.check_values(program.parameters, request.parameters, texts=request.parameter_texts)
+    values = _values(program, request)
     if local:
         values, notes = absolute_paths(values, request.base or Path.cwd())
     sources = [cell.source for cell in program.cells if cell.type == "code"]
@@ -139,6 +141,17 @@ def make_plan(request: Request, *, job_id: str | None = None, local: bool) -> Pl
         spec=spec,
         notes=tuple(notes),
     )
+
+
+def _values(program: Program, request: Request) -> dict[str, Any]:
+    """Return the checked values. The error has the form with it: without a plan, nobody else would show it."""
+    from .. import notebook
+
+    try:
+        return notebook.check_values(program.parameters, request.parameters, texts=request.parameter_texts)
+    except ParameterError as error:
+        error.details["form"] = program.parameters.to_dict()
+        raise
 
 
 def _require_text(path: Path) -> None:

@@ -48,6 +48,8 @@ class Request:
         Replica counts and resources that every role gets: see ``planning.make_roles``.
     parameters, parameter_texts:
         Typed values, and texts as a command line gives them, which win.
+    requirements:
+        Changes to what the notebook is found to need: see ``Requirements.changed``.
     include, root, python:
         As ``notebook.freeze`` takes them.
     base:
@@ -61,6 +63,7 @@ class Request:
     roles: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     parameter_texts: Mapping[str, str] = field(default_factory=dict)
+    requirements: Mapping[str, str | None] = field(default_factory=dict)
     include: Sequence[str] = ()
     root: Path | None = None
     python: str | None = None

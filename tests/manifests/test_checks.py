@@ -223,6 +223,8 @@ def test_writers_that_share_a_claim(mode: str | None, severity: Severity) -> Non
 def test_batch_that_does_not_divide(spec: dict[str, Any], source: str, size: int, hint: str) -> None:
     finding = found(spec, source, {"batch_size": size})["uneven-batch"]
     assert (finding.hint, finding.where) == (hint, {"parameter": "batch_size"})
+    mended = found(spec, source, {"batch_size": finding.fix["parameters.batch_size"]})
+    assert "uneven-batch" not in mended
 
 
 @pytest.mark.parametrize("size", [150, "150", None, True])

@@ -59,3 +59,36 @@ async def test_exports(api: Api) -> None:
     assert yaml.safe_load(manifest["text"])["kind"] == "TFJob"
     error = await api.json("plans/export", "POST", {"submission": submission, "what": "poem"}, status=400)
     assert error["details"]["field"] == "what"
+
+
+async def test_the_plan_of_a_token_is_the_job_that_it_makes(api: Api) -> None:
+    path = api.write("train.ipynb", "print(n)", parameters="n: int = 1")
+    submission = {"notebook": path, "parameters": {"n": 4}, "token": "a-token-of-the-test"}
+    plan = await api.json("plans", "POST", submission)
+    exported = await api.json("plans/export", "POST", {"submission": submission, "what": "manifest"})
+    job = await api.json("jobs", "POST", submission, status=201)
+    assert (job["id"], job["name"]) == (plan["id"], plan["name"])
+    assert exported["text"] == plan["yaml"]
+    made = (await api.json(f"jobs/{job['id']}/manifest"))["manifest"]
+    assert made["metadata"]["labels"] == plan["manifest"]["metadata"]["labels"]
+    assert made["metadata"]["annotations"].items() >= plan["manifest"]["metadata"]["annotations"].items()
+    await api.json(f"jobs/{job['id']}", "DELETE", status=204)
+
+
+async def test_all_wrong_parameters_are_named_and_the_form_comes_with_them(api: Api) -> None:
+    path = api.write("train.ipynb", "print(n)", parameters="n: int\nrate: float = 0.5\nmood: str = 'good'")
+    error = await api.json("plans", "POST", {"notebook": path, "parameters": {"rate": "fast"}}, status=400)
+    assert [wrong["field"] for wrong in error["details"]["errors"]] == ["rate", "n"]
+    assert error["message"] == error["details"]["errors"][0]["message"]
+    assert [field["name"] for field in error["details"]["form"]] == ["n", "rate", "mood"]
+
+
+async def test_requirements_are_added_pinned_and_left_out(api: Api) -> None:
+    path = api.write("train.ipynb", "import yaml, numpy")
+    plan = await api.json("plans", "POST", {"notebook": path})
+    assert [line.partition("==")[0] for line in plan["requirements"]] == ["numpy", "pyyaml"]
+    changes = {"NumPy": None, "pyyaml": ">=6,<7", "Light_GBM": "[dask]==4.1"}
+    plan = await api.json("plans", "POST", {"notebook": path, "requirements": changes})
+    assert plan["requirements"] == ["light-gbm[dask]==4.1", "pyyaml>=6,<7"]
+    error = await api.json("plans", "POST", {"notebook": path, "requirements": {"numpy": "latest!"}}, status=400)
+    assert error["details"]["field"] == "requirements.numpy"

@@ -52,6 +52,7 @@ def read_only_is_read_only(spec: TrainingSpec, evidence: Evidence) -> Iterator[F
                 f"The claim {volume.claim!r} is ReadOnlyMany, but it is mounted for writing.",
                 "Set read_only.",
                 {"field": f"volumes.{index}.read_only"},
+                {f"volumes.{index}.read_only": True},
             )
 
 

@@ -33,6 +33,7 @@ def libraries_use_gpu(spec: TrainingSpec, evidence: Evidence) -> Iterator[Findin
                 f"{name} asks for a GPU, but nothing that the notebook imports is known to use one ({imported}).",
                 "Run it without a GPU: it will be as fast, and start sooner.",
                 {"field": f"roles.{name}.resources.gpu"},
+                {f"roles.{name}.resources.gpu": None},
             )
 
 
@@ -53,4 +54,5 @@ def roles_use_gpu(spec: TrainingSpec, evidence: Evidence) -> Iterator[Finding]:
                 f"{name} asks for a GPU, but it {reason}.",
                 "Ask for GPUs for the Workers.",
                 {"field": f"roles.{name}.resources.gpu"},
+                {f"roles.{name}.resources.gpu": None},
             )

@@ -5,8 +5,8 @@ The rules are those of the Training Operator v1.9 and of Kubernetes; see :mod:`j
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from ...model.findings import Finding, Severity
 from ...model.quantity import parse_memory
@@ -39,6 +39,7 @@ def memory_is_plausible(spec: TrainingSpec, evidence: Evidence) -> Iterator[Find
                 f"{memory} of memory is {parse_memory(memory):,} bytes: {name} would be killed as it starts.",
                 f"Write the unit: {memory}Gi." if memory.isdigit() else "Ask for more, for instance 4Gi.",
                 f"roles.{name}.resources.memory",
+                {f"roles.{name}.resources.memory": f"{memory}Gi"} if memory.isdigit() else {},
             )
 
 
@@ -64,6 +65,7 @@ def backoff_limit_counts(spec: TrainingSpec, evidence: Evidence) -> Iterator[Fin
             "backoff_limit has no effect: only restarts under OnFailure and Always count.",
             "Use restart policy OnFailure, or leave the limit out.",
             "run_policy.backoff_limit",
+            {"run_policy.backoff_limit": None},
         )
 
 
@@ -76,6 +78,7 @@ def replicas_end(spec: TrainingSpec, evidence: Evidence) -> Iterator[Finding]:
                 f"Under Always a {name} that has finished is started again, so the job never succeeds.",
                 "Use OnFailure.",
                 f"roles.{name}.restart_policy",
+                {f"roles.{name}.restart_policy": "OnFailure"},
             )
 
 
@@ -87,6 +90,7 @@ def servers_are_cleaned_up(spec: TrainingSpec, evidence: Evidence) -> Iterator[F
             "Under cleanPodPolicy None the parameter servers go on running after the job's end.",
             "Use Running or All.",
             "run_policy.clean_pod_policy",
+            {"run_policy.clean_pod_policy": "Running"},
         )
 
 
@@ -99,6 +103,7 @@ def success_policy_counts(spec: TrainingSpec, evidence: Evidence) -> Iterator[Fi
             f"The success policy AllWorkers has no effect: the {chief} decides when the job is done.",
             f"Remove the {chief} or the policy.",
             "success_policy",
+            {"success_policy": None},
         )
 
 
@@ -112,6 +117,7 @@ def gang_fits(spec: TrainingSpec, evidence: Evidence) -> Iterator[Finding]:
             f"min_available is {wanted}, but the job has {spec.replicas} replicas: it would never start.",
             f"Use {spec.replicas} or less.",
             {"field": "run_policy.scheduling.min_available"},
+            {"run_policy.scheduling.min_available": spec.replicas},
         )
 
 
@@ -126,6 +132,7 @@ def job_has_no_run_policy(spec: TrainingSpec, evidence: Evidence) -> Iterator[Fi
                 Severity.INFO,
                 f"{field} has no effect: without a framework the job is a batch/v1 Job, which has nothing like it.",
                 where={"field": f"run_policy.{field}"},
+                fix={f"run_policy.{field}": None},
             )
 
 
@@ -147,5 +154,5 @@ def _roles_with(spec: TrainingSpec, policy: str) -> list[RoleName]:
     return [name for name in spec.roles if spec.restart_policy(name) == policy]
 
 
-def _warning(code: str, message: str, hint: str, field: str) -> Finding:
-    return Finding(code, Severity.WARNING, message, hint, {"field": field})
+def _warning(code: str, message: str, hint: str, field: str, fix: Mapping[str, Any] | None = None) -> Finding:
+    return Finding(code, Severity.WARNING, message, hint, {"field": field}, dict(fix or {}))

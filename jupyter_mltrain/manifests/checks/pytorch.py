@@ -5,7 +5,8 @@ Source: https://docs.pytorch.org/docs/stable/distributed.html (environment varia
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ...model.findings import Finding, Severity
 from ...model.spec import Framework, TrainingSpec
@@ -22,12 +23,14 @@ def process_group_has_rendezvous(spec: TrainingSpec, evidence: Evidence) -> Iter
             f"The notebook calls init_process_group, but a {kind} does not tell its replicas MASTER_ADDR and RANK.",
             "Choose the framework pytorch.",
             "framework",
+            {"framework": "pytorch"},
         )
     elif "Master" not in spec.roles and spec.elastic is None:
         yield _no_group(
             "The notebook calls init_process_group, but without a Master no replica learns MASTER_ADDR and RANK.",
             "Add the role Master; it takes part as rank 0.",
             "roles",
+            {"roles.Master.replicas": 1},
         )
 
 
@@ -49,6 +52,7 @@ def processes_are_started(spec: TrainingSpec, evidence: Evidence) -> Iterator[Fi
             + (": init_process_group would wait for the others for ever." if hangs else "."),
             "Leave nproc_per_node out, or start torchrun in the notebook.",
             {"field": "nproc_per_node"},
+            {"nproc_per_node": None},
         )
     if spec.elastic is not None:
         yield Finding(
@@ -57,6 +61,7 @@ def processes_are_started(spec: TrainingSpec, evidence: Evidence) -> Iterator[Fi
             "Only torchrun heeds an elastic policy; the notebook does not start it.",
             "Leave the elastic policy out, or start torchrun in the notebook.",
             {"field": "elastic"},
+            {"elastic": None},
         )
 
 
@@ -70,5 +75,5 @@ def backend_has_devices(spec: TrainingSpec, evidence: Evidence) -> Iterator[Find
         )
 
 
-def _no_group(message: str, hint: str, field: str) -> Finding:
-    return Finding("impossible-process-group", Severity.ERROR, message, hint, {"field": field})
+def _no_group(message: str, hint: str, field: str, fix: Mapping[str, Any] | None = None) -> Finding:
+    return Finding("impossible-process-group", Severity.ERROR, message, hint, {"field": field}, dict(fix or {}))

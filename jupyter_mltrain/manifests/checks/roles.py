@@ -25,6 +25,7 @@ def somebody_trains(spec: TrainingSpec, evidence: Evidence) -> Iterator[Finding]
             f"A job with {' and '.join(spec.roles)} alone is never Running and never done.",
             "Add a Worker or a Chief.",
             {"field": "roles"},
+            {"roles.Worker.replicas": 1},
         )
 
 
@@ -37,6 +38,7 @@ def replicas_work_together(spec: TrainingSpec, evidence: Evidence) -> Iterator[F
             f"Nothing in the notebook shares out the work: {trainers(spec)} replicas would each do all of it.",
             "Use one replica, or a distribution strategy (TensorFlow) or process group (PyTorch).",
             {"field": "roles.Worker.replicas"},
+            {"roles.Worker.replicas": 1} if set(spec.roles) == {"Worker"} else {},
         )
 
 
@@ -60,6 +62,7 @@ def parameter_servers_serve(spec: TrainingSpec, evidence: Evidence) -> Iterator[
             "Nothing in the notebook uses parameter servers.",
             "Remove the role PS, or use ParameterServerStrategy.",
             {"field": "roles.PS"},
+            {"roles.PS.replicas": 0},
         )
 
 
@@ -75,4 +78,5 @@ def framework_is_imported(spec: TrainingSpec, evidence: Evidence) -> Iterator[Fi
                 f"The job is for {spec.framework.value}, but of the two the notebook imports {other.value} only.",
                 "Choose the other framework, or leave it to be found out.",
                 {"field": "framework"},
+                {"framework": None},
             )

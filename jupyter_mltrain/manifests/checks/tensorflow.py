@@ -6,8 +6,8 @@ https://www.tensorflow.org/tutorials/distribute/parameter_server_training.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from ...model.findings import Finding, Severity
 from ...model.spec import Framework, TrainingSpec
@@ -37,6 +37,7 @@ def strategy_fits_roles(spec: TrainingSpec, evidence: Evidence) -> Iterator[Find
                 f"{_CLASSES[used]} finds its peers in TF_CONFIG, which only a TFJob sets.",
                 "Choose the framework tensorflow.",
                 "framework",
+                {"framework": "tensorflow"},
             )
     elif used == "multi_worker_mirrored":
         yield from _multi_worker(spec)
@@ -59,6 +60,7 @@ def _multi_worker(spec: TrainingSpec) -> Iterator[Finding]:
             "MultiWorkerMirroredStrategy has no parameter servers: the Workers exchange gradients themselves.",
             "Remove the role PS, or use ParameterServerStrategy.",
             "roles.PS",
+            {"roles.PS.replicas": 0},
         )
     if trainers(spec) < 2:
         yield Finding(
@@ -67,6 +69,7 @@ def _multi_worker(spec: TrainingSpec) -> Iterator[Finding]:
             "MultiWorkerMirroredStrategy with one worker gains nothing over MirroredStrategy.",
             "Ask for two Workers or more.",
             {"field": "roles.Worker.replicas"},
+            {"roles.Worker.replicas": 2},
         )
 
 
@@ -79,6 +82,7 @@ def _parameter_server(spec: TrainingSpec, evidence: Evidence) -> Iterator[Findin
         yield _impossible(
             f"ParameterServerStrategy needs a Chief that coordinates, PS and Workers; there is no {absent}.",
             "Add the missing roles.",
+            fix={f"roles.{role}.replicas": 1 for role in missing},
         )
     if evidence.known and "Server" not in evidence.names:
         yield Finding(
@@ -124,6 +128,7 @@ def strategy_is_used(spec: TrainingSpec, evidence: Evidence) -> Iterator[Finding
             f"The job says strategy {spec.strategy}; the notebook uses {found}.",
             "Make them agree.",
             {"field": "strategy"},
+            {"strategy": None},
         )
 
 
@@ -143,8 +148,9 @@ def batch_is_divisible(spec: TrainingSpec, evidence: Evidence) -> Iterator[Findi
                 f"{name} {size} cannot be split evenly over {shares} replicas.",
                 f"Use {size - size % shares + shares}.",
                 {"parameter": name},
+                {f"parameters.{name}": size - size % shares + shares},
             )
 
 
-def _impossible(message: str, hint: str, field: str = "strategy") -> Finding:
-    return Finding("impossible-strategy", Severity.ERROR, message, hint, {"field": field})
+def _impossible(message: str, hint: str, field: str = "strategy", fix: Mapping[str, Any] | None = None) -> Finding:
+    return Finding("impossible-strategy", Severity.ERROR, message, hint, {"field": field}, dict(fix or {}))

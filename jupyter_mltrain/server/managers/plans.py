@@ -11,6 +11,7 @@ from ...service import Plan, Request
 from .. import wire
 from ..paths import notebook_file
 from ..views import findings_view, plan_view
+from .jobs import job_id_of
 
 if TYPE_CHECKING:
     from . import Managers
@@ -39,6 +40,7 @@ class PlansManager:
                 notebook=file,
                 spec=submission.spec,
                 parameters=submission.parameters,
+                requirements=submission.requirements,
                 include=submission.include,
                 base=file.parent,
                 noted_as=submission.notebook,
@@ -46,14 +48,18 @@ class PlansManager:
             yield await service.plan(request, job_id=job_id)
 
     async def show(self, submission: wire.Submission) -> wire.Plan:
-        """Return what a submission would do."""
-        async with self.open(submission) as plan:
+        """Return what a submission would do: with its token, the very manifest that it would make."""
+        async with self.open(submission, job_id=_job_id(submission)) as plan:
             return await asyncio.to_thread(plan_view, plan)
 
     async def export(self, request: wire.ExportRequest) -> wire.Export:
         """Return a notebook as a script, or its manifest."""
         from ...service.copies import export
 
-        async with self.open(request.submission) as plan:
+        async with self.open(request.submission, job_id=_job_id(request.submission)) as plan:
             found = await asyncio.to_thread(export, plan, request.what, None)
         return wire.Export(text=found.text, findings=findings_view(found.findings))
+
+
+def _job_id(submission: wire.Submission) -> str | None:
+    return job_id_of(submission.token) if submission.token else None

@@ -95,8 +95,8 @@ def new_tab(
     """Makes tabs; at the end none of them may have seen an error. Of a failed test there is a picture of each."""
     tabs: list[Tab] = []
 
-    def make(server: LabServer | None = None) -> Tab:
-        tabs.append(Tab(context, server or lab, f"{name}-{len(tabs)}"))
+    def make(server: LabServer | None = None, *, url: str | None = None, user: BrowserContext | None = None) -> Tab:
+        tabs.append(Tab(user or context, server or lab, f"{name}-{len(tabs)}", url))
         return tabs[-1]
 
     yield make

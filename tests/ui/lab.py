@@ -142,6 +142,11 @@ class LabServer:
         self._process.kill()
         self._process.wait()
 
+    def restart(self) -> None:
+        """Kill the server and start it again: same port, same folders."""
+        self.kill()
+        self.start()
+
     def close(self) -> None:
         """End the server, its kernels, and every process that works for its jobs."""
         stop_all(self._folder)

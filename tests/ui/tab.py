@@ -16,14 +16,20 @@ PATIENCE = 30_000
 class Tab:
     """A tab with JupyterLab in it.
 
+    Parameters
+    ----------
+    url:
+        Where the browser finds the server, if not at its own address.
+
     Attributes
     ----------
     problems:
         Errors on the console and uncaught exceptions, refusals by the content security policy among them.
     """
 
-    def __init__(self, context: BrowserContext, lab: LabServer, workspace: str) -> None:
+    def __init__(self, context: BrowserContext, lab: LabServer, workspace: str, url: str | None = None) -> None:
         self.lab = lab
+        self.url = url or lab.url
         self.workspace = workspace
         self.page: Page = context.new_page()
         self.page.set_default_timeout(PATIENCE)
@@ -49,7 +55,7 @@ class Tab:
     def open(self, notebook: str = "") -> Tab:
         """Open JupyterLab, with a notebook or without."""
         tree = f"/tree/{quote(notebook)}" if notebook else ""
-        self.page.goto(f"{self.lab.url}lab/workspaces/{self.workspace}{tree}?token={TOKEN}")
+        self.page.goto(f"{self.url}lab/workspaces/{self.workspace}{tree}?token={TOKEN}")
         self.await_lab()
         if notebook:
             self.page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()

@@ -1,0 +1,62 @@
+"""The server dies and comes back: jobs go on, and every tab catches up by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.ui.gate import Gate
+from tests.ui.job import train
+from tests.ui.notebooks import write_steps
+from tests.ui.tab import Tab
+
+# JupyterLab's own requests fail too while there is no server.
+NO_SERVER = "ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|Failed to fetch|WebSocket connection to"
+STEPS = ["step 0 done", "step 1 done", "step 2 done"]
+
+
+def steps_in(text: str) -> list[str]:
+    """Return what the loop printed, each line as often as it is there."""
+    return [line.strip() for line in text.splitlines() if line.strip().startswith("step ")]
+
+
+def test_job_and_its_tab_outlive_the_server(tab: Tab, work: Path, name: str, gate: Gate) -> None:
+    tab.expect_problem(NO_SERVER)
+    job = train(tab, write_steps(work, name, gate))
+    job.show("Notebook")
+    gate.step()
+    expect(job.cells.nth(2)).to_contain_text("step 0 done")
+    tab.lab.kill()
+    gate.step()
+    tab.lab.start()
+    expect(job.cells.nth(2)).to_contain_text("step 1 done")
+    gate.step(2)
+    job.expect_phase("Succeeded")
+    expect(job.cells).to_have_count(4)
+    assert steps_in(job.cells.nth(2).inner_text()) == STEPS
+    expect(tab.notice("has finished")).to_be_visible()
+
+
+def test_log_has_each_line_once(tab: Tab, work: Path, name: str, gate: Gate) -> None:
+    tab.expect_problem(NO_SERVER)
+    job = train(tab, write_steps(work, name, gate))
+    log = job.show("Logs")
+    gate.step()
+    expect(log).to_contain_text("step 0 done")
+    tab.lab.kill()
+    gate.step(3)
+    tab.lab.start()
+    expect(log).to_contain_text("that is all")
+    assert steps_in(log.inner_text()) == STEPS
+
+
+def test_what_ended_without_a_server_is_told(tab: Tab, work: Path, name: str, gate: Gate) -> None:
+    tab.expect_problem(NO_SERVER)
+    job = train(tab, write_steps(work, name, gate, steps=0))
+    job.expect_phase("Running")
+    tab.lab.kill()
+    gate.step()
+    tab.lab.start()
+    job.expect_phase("Succeeded")
+    expect(tab.notice("has finished")).to_be_visible()

@@ -449,6 +449,8 @@ export interface Submission {
   spec?: Record<string, unknown>;
   /** Only the values that differ from the notebook's own. */
   parameters?: Record<string, unknown>;
+  /** More of them, as people write them: read by the parameter's type; they win over `parameters`. */
+  texts?: Record<string, string>;
   /** Globs of data files to ship, relative to the notebook. */
   include?: readonly string[];
   /** Changes to what the notebook was found to need: name -> `==1.2`, `>=1,<2`, `""`; null leaves it out. */

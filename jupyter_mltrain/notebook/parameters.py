@@ -113,10 +113,15 @@ class ParameterForm:
         ParameterError
             An unknown name, or a text that does not fit the type; ``details["field"]`` has the name.
         """
-        return {name: _fitted(self[name], self[name].type.parse, text) for name, text in texts.items()}
+        return {name: self._value(name, text, is_text=True) for name, text in texts.items()}
 
-    def check(self, values: Mapping[str, object]) -> dict[str, Json]:
+    def check(self, values: Mapping[str, object], texts: Mapping[str, str] | None = None) -> dict[str, Json]:
         """Return values from JSON, YAML or Python as the JSON values to inject.
+
+        Parameters
+        ----------
+        texts:
+            From people; they win over ``values``.
 
         Raises
         ------
@@ -124,17 +129,22 @@ class ParameterForm:
             An unknown name, a value that does not fit the type, or none for a parameter without default. It is about
             the first one; ``details["errors"]`` names each that is wrong.
         """
+        given = {**values, **(texts or {})}
         checked: dict[str, Json] = {}
         wrong: list[ParameterError] = []
-        for name, value in values.items():
+        for name, value in given.items():
             try:
-                checked[name] = _fitted(self[name], self[name].type.check, value)
+                checked[name] = self._value(name, value, is_text=name in (texts or {}))
             except ParameterError as error:
                 wrong.append(error)
-        wrong += [_missing(parameter.name) for parameter in self if parameter.required and parameter.name not in values]
+        wrong += [_missing(parameter.name) for parameter in self if parameter.required and parameter.name not in given]
         if wrong:
             raise _all_of(wrong)
         return checked
+
+    def _value(self, name: str, given: object, *, is_text: bool) -> Json:
+        parameter = self[name]
+        return _fitted(parameter, parameter.type.parse if is_text else parameter.type.check, given)
 
     def _unknown(self, name: str) -> ParameterError:
         names = [parameter.name for parameter in self]

@@ -160,5 +160,5 @@ def check_values(
     ParameterError
         An unknown name, a value that does not fit, or none for a parameter without default.
     """
-    checked = form.check({**(values or {}), **form.parse(texts or {})})
+    checked = form.check(values or {}, texts)
     return {parameter.name: checked[parameter.name] for parameter in form if parameter.name in checked}

@@ -238,6 +238,8 @@ class Submission(Wire):
     """``TrainingSpec``; without ``framework`` it is found out from the imports, without ``roles`` one replica runs."""
     parameters: dict[str, Any] = {}
     """Only the values that differ from the notebook's own."""
+    texts: dict[str, str] = {}
+    """More of them, as people write them: read by the parameter's type; they win over ``parameters``."""
     include: tuple[str, ...] = ()
     """Globs of data files to ship, relative to the notebook."""
     requirements: dict[str, str | None] = {}

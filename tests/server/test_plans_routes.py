@@ -92,3 +92,13 @@ async def test_requirements_are_added_pinned_and_left_out(api: Api) -> None:
     assert plan["requirements"] == ["light-gbm[dask]==4.1", "pyyaml>=6,<7"]
     error = await api.json("plans", "POST", {"notebook": path, "requirements": {"numpy": "latest!"}}, status=400)
     assert error["details"]["field"] == "requirements.numpy"
+
+
+async def test_values_as_people_write_them(api: Api) -> None:
+    path = api.write("train.ipynb", "print(n)", parameters="n: int = 1\nlayers: list[int] = [8]\nrate: float = 0.5")
+    texts = {"n": "12345678901234567890", "layers": "16, 8", "rate": "1e-3"}
+    plan = await api.json("plans", "POST", {"notebook": path, "parameters": {"n": 2}, "texts": texts})
+    assert plan["parameters"] == {"n": 12345678901234567890, "layers": [16, 8], "rate": 0.001}
+    texts = {"n": "many", "layers": "a, b"}
+    error = await api.json("plans", "POST", {"notebook": path, "texts": texts}, status=400)
+    assert [wrong["field"] for wrong in error["details"]["errors"]] == ["n", "layers"]

@@ -40,6 +40,7 @@ class PlansManager:
                 notebook=file,
                 spec=submission.spec,
                 parameters=submission.parameters,
+                parameter_texts=submission.texts,
                 requirements=submission.requirements,
                 include=submission.include,
                 base=file.parent,

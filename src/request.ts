@@ -22,7 +22,7 @@ export interface IRequest {
  * What went wrong on the way to the server or on it.
  *
  * `message` and `hint` come from the server, for people. Where there was no answer of the server's own, `code` says
- * what happened - `unreachable`, or `http-502` and the like - and whoever shows it finds the words.
+ * what happened - `unreachable`, or `http-404` and the like - and whoever shows it finds the words.
  */
 export class TrainingError extends Error implements ErrorBody {
   constructor(
@@ -118,7 +118,11 @@ function errorBody(value: unknown): ErrorBody | undefined {
   return typeof body?.code === 'string' && typeof body.message === 'string' ? (body as ErrorBody) : undefined;
 }
 
+/** What proxies answer while there is no server behind them. */
+const AWAY = [502, 503, 504];
+
 /** An answer of a proxy, of the hub or of the server's core: its words are pages, so only the status counts. */
-function foreign(response: Response): Partial<ErrorBody> & { message: string } {
-  return { code: `http-${response.status}`, message: `${response.status} ${response.statusText}`.trim() };
+function foreign({ status, statusText }: Response): Partial<ErrorBody> & { message: string } {
+  const code = AWAY.includes(status) ? 'unreachable' : `http-${status}`;
+  return { code, message: `${status} ${statusText}`.trim() };
 }

@@ -33,7 +33,7 @@ describe('request', () => {
   });
 
   it.each([
-    ["a proxy's page", new Response('<h1>Bad gateway</h1>', { status: 502, statusText: 'Bad Gateway' }), 'http-502'],
+    ["a proxy's page", new Response('<h1>Bad gateway</h1>', { status: 502, statusText: 'Bad Gateway' }), 'unreachable'],
     ["the core server's own error", Response.json({ message: 'Forbidden', reason: null }, { status: 403 }), 'http-403'],
     ['a log-in page in place of JSON', new Response('<form>', { status: 200 }), 'not-json']
   ])('tells %s from an answer', async (_, response, code) => {

@@ -1,4 +1,12 @@
+import { Signal, type ISignal } from '@lumino/signaling';
 import { PanelLayout, Widget } from '@lumino/widgets';
+
+/** Something that a reload of the page is to bring back as it was left. */
+export interface IStateful {
+  /** Arguments for whoever opens it again. */
+  readonly state: Readonly<Record<string, string>>;
+  readonly stateChanged: ISignal<IStateful, void>;
+}
 
 /** A widget whose content is loaded when it is first shown. */
 export class LazyWidget extends Widget {
@@ -21,6 +29,20 @@ export class LazyWidget extends Widget {
   /** The content; null before it is there. */
   get inner(): Widget | null {
     return this._content;
+  }
+
+  /** The content's state; empty where it has none. */
+  get state(): IStateful['state'] {
+    return isStateful(this._content) ? this._content.state : {};
+  }
+
+  get stateChanged(): ISignal<this, void> {
+    return this._stateChanged;
+  }
+
+  override dispose(): void {
+    super.dispose();
+    Signal.clearData(this);
   }
 
   protected override onAfterShow(): void {
@@ -47,12 +69,30 @@ export class LazyWidget extends Widget {
         return;
       }
       this._content = content;
+      this._takeTitle();
+      content.title.changed.connect(this._takeTitle, this);
+      if (isStateful(content)) {
+        content.stateChanged.connect(() => this._stateChanged.emit());
+      }
       (this.layout as PanelLayout).addWidget(content);
     } catch (error) {
+      this._ready = null; // to be tried again when it is next shown
       this._onError(error);
     }
   }
 
+  /** The content knows best what it is called; until it says so, whoever made this widget does. */
+  private _takeTitle(): void {
+    const { label, caption } = this._content!.title;
+    this.title.label = label || this.title.label;
+    this.title.caption = caption || this.title.caption;
+  }
+
+  private readonly _stateChanged = new Signal<this, void>(this);
   private _content: Widget | null = null;
   private _ready: Promise<void> | null = null;
+}
+
+function isStateful(content: unknown): content is IStateful {
+  return content !== null && typeof content === 'object' && 'stateChanged' in content;
 }

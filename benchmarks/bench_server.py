@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import signal
@@ -18,15 +19,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import nbformat
 import psutil
-from bench_local_backend import manifest
 from report import heading, interleaved, row
 
 from jupyter_mltrain.backends.local import LocalBackend, tables
-from jupyter_mltrain.backends.local.records import Job, Pod
+from jupyter_mltrain.service import Request, Service
 
 TOKEN = "secret-of-the-benchmark"
 PAGE = 100
@@ -89,22 +91,37 @@ def time_to_start(folder: Path, home: Path, *, extension: bool) -> float:
         return server.seconds
 
 
-def fill(home: Path, count: int) -> None:
-    """Put so many jobs that have ended into the database."""
+async def train(folder: Path) -> str:
+    """Train a small notebook that reports metrics, and return the job's id."""
+    code = "from jupyter_mltrain import run\nfor step in range(20):\n    run.report(step=step, loss=1 / (step + 1))"
+    path = folder / "train.ipynb"
+    cells = [code, "for line in range(300):\n    print('line', line)"]
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]), path)
+    async with Service(LocalBackend(folder / "home")) as service:
+        request = Request(path, spec={"framework": "tensorflow"}, noted_as="work/train.ipynb")
+        ref = await service.submit(await service.plan(request))
+        await service.wait(ref)
+        return ref.id
+
+
+def fill(home: Path, example: str, count: int) -> None:
+    """Put jobs into the database that have ended as the example did, each tenth failed; all of them have logs."""
     backend = LocalBackend(home)
-    now = time.time()
-    words = (("Succeeded", "Succeeded"), ("Failed", "Failed"))
     with backend.store.write() as connection:
-        for number in range(count):
-            name = f"job-{number:05}"
-            condition, phase = words[number % 10 == 0]
-            body = manifest(name, "true")
-            body["metadata"]["namespace"] = "default"
-            status = {"conditions": [{"type": condition, "status": "True", "message": "", "reason": ""}]}
-            job = Job(name, "TFJob", "default", name, body, now - count + number, now, status, ended=now)
+        model = tables.find_job(connection, example)
+        assert model is not None
+        [pod] = tables.latest_pods(connection, [example])[example]
+        for number in range(1, count):
+            name = f"train-{number:05}"
+            failed = number % 10 == 0
+            status = {"conditions": [{"type": "Failed", "status": "True"}]} if failed else model.status
+            job = replace(model, id=name, name=name, created=model.created - number, status=status)
             tables.insert_job(connection, job)
-            pod = Pod(name, name, f"{name}-worker-0", "Worker", 0, 0, {"spec": {}}, now, phase, "ended", exit_code=0)
-            tables.insert_pod(connection, pod)
+            tables.insert_pod(connection, replace(pod, uid=name, job=name, phase="Failed" if failed else pod.phase))
+    for number in range(1, count):
+        log = Path("replicas", pod.name, pod.run_name, "log")
+        (home / "jobs" / f"train-{number:05}" / log).parent.mkdir(parents=True)
+        (home / "jobs" / f"train-{number:05}" / log).symlink_to(home / "jobs" / example / log)
     backend.store.close()
 
 
@@ -117,7 +134,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mltrain-bench-") as name:
         folder = Path(name)
         _starts(folder, options.starts)
-        fill(folder / "home", options.jobs)
+        fill(folder / "home", asyncio.run(train(folder)), options.jobs)
         _lists(folder, options.jobs)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from ..model.findings import Finding
-from ..model.job import Event, JobRef, JobStatus, Manifest
+from ..model.job import Event, JobRef, JobStatus, Manifest, Phase
 
 Cursor = str
 """An opaque position in a stream; hand it back to go on from there."""
@@ -23,6 +23,53 @@ class Capabilities:
     suspend: bool = True
     gpus: bool = False
     images: bool = False  # whether a container image is needed
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs are wanted. What is left empty lets all through.
+
+    Attributes
+    ----------
+    states, kinds:
+        Phases, and TFJob, PyTorchJob, Job.
+    notebook:
+        Path of the notebook as it was submitted, or the path's end: ``train``, ``train.ipynb``, ``work/train.ipynb``.
+    text:
+        Stands in id, name, namespace, notebook, or in what is said of a failure, in capitals or not.
+    """
+
+    states: Collection[Phase] = ()
+    kinds: Collection[str] = ()
+    notebook: str = ""
+    text: str = ""
+
+    @property
+    def all(self) -> bool:
+        """Whether every job is wanted."""
+        return not (self.states or self.kinds or self.notebook or self.text)
+
+
+EVERY_JOB: Final = JobFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many jobs there are.
+
+    Attributes
+    ----------
+    total:
+        Those that are wanted.
+    phases:
+        All of them, by phase; no phase has none.
+    cursor:
+        When this was so: what has changed since is what a watch after it tells.
+    """
+
+    total: int
+    phases: Mapping[Phase, int]
+    cursor: Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +150,10 @@ class Backend(ABC):
         """Read the job as it is now. Raises ``NotFound``."""
 
     @abstractmethod
-    async def jobs(self, *, limit: int | None = None, before: str | None = None) -> list[JobStatus]:
-        """Read jobs, newest first: all of them, or a page.
+    async def jobs(
+        self, wanted: JobFilter = EVERY_JOB, *, limit: int | None = None, before: str | None = None
+    ) -> list[JobStatus]:
+        """Read the jobs that are wanted, newest first: all of them, or a page.
 
         Parameters
         ----------
@@ -118,6 +167,10 @@ class Backend(ABC):
         NotFound
             That job is gone, so nobody knows any more where its place was: begin again, or take the one above it.
         """
+
+    @abstractmethod
+    async def census(self, wanted: JobFilter = EVERY_JOB) -> Census:
+        """Count jobs without reading them."""
 
     @abstractmethod
     async def find(self, text: str) -> list[JobRef]:

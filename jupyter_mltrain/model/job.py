@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from .labels import ANNOTATION_CANCELLED
+from .labels import ANNOTATION_CANCELLED, ANNOTATION_NOTEBOOK
 
 Manifest = dict[str, Any]
 """A TFJob, PyTorchJob or Job as parsed YAML."""
@@ -73,6 +73,12 @@ def container_environment(manifest: Manifest) -> list[dict[str, Any]]:
         for container in (template.get("spec") or {}).get("containers") or []
     ]
     return [variable for container in containers for variable in container.get("env") or []]
+
+
+def notebook_of(manifest: Manifest) -> str:
+    """Return the path of a job's notebook as it was submitted, ``""`` for a job that runs none."""
+    annotations = manifest.get("metadata", {}).get("annotations") or {}
+    return str(annotations.get(ANNOTATION_NOTEBOOK) or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,9 @@ class JobsQuery(Query):
     kind: tuple[str, ...] = ()
     """TFJob, PyTorchJob, Job; may be repeated."""
     notebook: str = ""
-    """Path, file name or stem of the notebook."""
+    """Path of the notebook, or the end of the path: `train`, `train.ipynb`, `work/train.ipynb`."""
     text: str = ""
-    """Stands in id, name, namespace, notebook or message."""
+    """Stands in id, name, namespace, notebook, or in what is said of a failure."""
     backend: str = ""
     """Where; the default backend if left out."""
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ..backends.base import Backend
     from ..model.job import JobRef
     from ..service import Service
-    from ..service.summary import RunStates
     from .config import Mltrain
 
 _LOCAL = "local"
@@ -25,7 +24,6 @@ class Services:
     def __init__(self, config: Mltrain) -> None:
         self._config = config
         self._open: dict[str, Service] = {}
-        self._states: dict[str, RunStates] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def names(self) -> list[str]:
@@ -83,13 +81,6 @@ class Services:
     def _local_options(self) -> dict[str, Any]:
         folder = self._config.data_folder
         return {"home": Path(folder).expanduser() if folder else None, "slots": self._config.slots}
-
-    async def run_states(self, name: str) -> RunStates:
-        """Return what the logs of a backend's leaders tell."""
-        from ..service.summary import RunStates
-
-        service = await self.get(name)
-        return self._states.setdefault(name, RunStates(service.backend))
 
     async def find(self, job_id: str) -> tuple[Service, JobRef]:
         """Return a job, by its whole id, and the service that has it. Raises ``NotFound``."""

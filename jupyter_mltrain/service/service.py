@@ -8,20 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..backends.base import Backend, Capabilities, Change, Cursor, Inventory
+from ..backends.base import EVERY_JOB, Backend, Capabilities, Census, Change, Cursor, Inventory, JobFilter
 from ..backends.registry import get_backend
 from ..errors import Conflict, InvalidInput, NotFound
 from ..model.job import Event, JobRef, JobStatus, Manifest
 from . import again, copies, following, listing, logs
-from .listing import JobFilter, JobPage
+from .listing import JobPage
 from .logs import LogPage
 from .provenance import Provenance, provenance_of
 from .request import Export, Metric, Output, Plan, Recovery, Request, RunProgress, Update, new_job_id
+from .summary import RunStates
 
 if TYPE_CHECKING:
     from ..samples import Sample
-
-_EVERY_JOB = JobFilter()
 
 
 class Service:
@@ -37,10 +36,16 @@ class Service:
     ----------
     backend:
         A name that ``backends.registry`` knows, or a backend.
+
+    Attributes
+    ----------
+    run_states:
+        What the logs of the jobs' leaders tell.
     """
 
     def __init__(self, backend: str | Backend = "local") -> None:
         self.backend = get_backend(backend) if isinstance(backend, str) else backend
+        self.run_states = RunStates(self.backend)
 
     @classmethod
     async def open(cls, backend: str | Backend = "local") -> Service:
@@ -170,7 +175,7 @@ class Service:
     # Reading
 
     async def jobs(
-        self, wanted: JobFilter = _EVERY_JOB, *, limit: int | None = None, before: str | None = None
+        self, wanted: JobFilter = EVERY_JOB, *, limit: int | None = None, before: str | None = None
     ) -> JobPage:
         """Return the jobs that are wanted, newest first.
 
@@ -187,6 +192,10 @@ class Service:
             The job ``before`` is gone.
         """
         return await listing.page(self.backend, wanted, limit, before)
+
+    async def census(self, wanted: JobFilter = EVERY_JOB) -> Census:
+        """Return how many jobs there are, without reading them."""
+        return await self.backend.census(wanted)
 
     async def find(self, text: str) -> JobRef:
         """Return the job that an id, the beginning of an id, a name, or ``namespace/name`` means.

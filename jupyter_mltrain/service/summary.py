@@ -12,10 +12,9 @@ from typing import Any, Final, Literal
 from ..backends.base import Backend
 from ..errors import NotFound
 from ..model import labels
-from ..model.job import JobStatus, Manifest, Phase, ReplicaState
+from ..model.job import JobStatus, Manifest, Phase, ReplicaState, notebook_of
 from ..runner.records import Rebuilder
 from .following import run_error, run_progress
-from .listing import notebook_of
 from .request import RunProgress
 
 Action = Literal["cancel", "suspend", "resume", "resubmit", "delete"]
@@ -91,7 +90,7 @@ def summarize(job: JobStatus, run: RunState = UNKNOWN, *, suspend: bool = True) 
         phase=job.phase,
         finished=job.finished,
         why=why(job, run),
-        notebook=notebook_of(job),
+        notebook=notebook_of(job.manifest),
         created_at=job.created_at,
         started_at=job.status.get("startTime") or "",
         finished_at=finished_at(job),

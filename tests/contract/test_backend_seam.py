@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from jupyter_mltrain.backends.base import JobFilter
 from jupyter_mltrain.errors import Conflict, InvalidInput, ManifestError, NotFound
 from jupyter_mltrain.model.job import JobRef, Phase
+from jupyter_mltrain.model.labels import ANNOTATION_NOTEBOOK
 
 PATIENCE = 60
 
@@ -128,6 +130,47 @@ def test_jobs_come_in_pages(site) -> None:
         page(before="nobody")
     with pytest.raises(InvalidInput):
         page(limit=0)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        (JobFilter(), ["three", "two", "one"]),
+        (JobFilter(states=[], kinds=[]), ["three", "two", "one"]),
+        (JobFilter(states=[Phase.FAILED, Phase.SUCCEEDED]), ["two"]),
+        (JobFilter(kinds=["TFJob"]), ["three", "one"]),
+        (JobFilter(notebook="train"), ["one"]),
+        (JobFilter(notebook="train.ipynb"), ["one"]),
+        (JobFilter(notebook="lib/train.ipynb"), ["one"]),
+        (JobFilter(notebook="/lib/train.ipynb"), ["one"]),
+        (JobFilter(notebook="rain.ipynb"), []),
+        (JobFilter(notebook="%"), []),
+        (JobFilter(text="LIB/"), ["one"]),
+        (JobFilter(text="default"), ["three", "two", "one"]),
+        (JobFilter(text="exit code 3"), ["two"]),
+        (JobFilter(text="O", kinds=["TFJob"], states=[Phase.SUSPENDED]), ["one"]),
+        (JobFilter(text="%"), []),
+    ],
+)
+def test_jobs_are_filtered_and_counted(site, wanted: JobFilter, names: list[str]) -> None:
+    noted = tfjob("one", site.waiting, suspend=True)
+    noted["metadata"]["annotations"] = {ANNOTATION_NOTEBOOK: "work/lib/train.ipynb"}
+    site.submit(noted)
+    failing = site.submit(plain_job("two", ["sh", "-c", "exit 3"], backoffLimit=0))
+    site.until(failing, lambda job: job.finished)
+    site.submit(tfjob("three", site.waiting, suspend=True))
+    assert [job.ref.name for job in site.call(site.backend.jobs, wanted)] == names
+    census = site.call(site.backend.census, wanted)
+    assert census.total == len(names)
+    assert census.phases == {Phase.SUSPENDED: 2, Phase.FAILED: 1}
+
+
+def test_a_watch_goes_on_where_jobs_were_counted(site) -> None:
+    site.submit(tfjob("before", site.waiting, suspend=True))
+    cursor = site.call(site.backend.census).cursor
+    site.submit(tfjob("after", site.waiting, suspend=True))
+    changes = asyncio.run(first_changes(site.backend, cursor, 2))
+    assert shape(changes) == [("changed", "after"), ("synced", "")]
 
 
 def test_a_replica_is_seen_from_start_to_end(site) -> None:

@@ -21,19 +21,19 @@ from ...model.findings import Finding
 from ...model.job import Event, JobRef, JobStatus, Manifest, timestamp
 from ...model.labels import ANNOTATION_CANCELLED
 from ...model.quantity import parse_memory
-from ..base import Backend, Capabilities, Change, Cursor, Inventory, LogChunk
+from ..base import EVERY_JOB, Backend, Capabilities, Census, Change, Cursor, Inventory, JobFilter, LogChunk
 from . import devices, leases, logs, preflight, scheduler, tables
 from .controller import annotate, reconcile, suspend
 from .ending import note_end, prune
 from .environment import context
-from .records import Job
+from .records import BACKEND, Job
 from .runspec import pod_folder, sweep_ports
 from .shim import ring
-from .store import Store, put_setting
+from .store import Store, counter, put_setting, setting
 from .upkeep import tend_and_start, tend_if_possible
-from .view import BACKEND, job_ref, job_status, job_statuses
+from .view import job_status, job_statuses
 from .volumes import Sources
-from .watch import watch
+from .watch import cursor_at, watch
 
 _JOB_ID: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,62}")
 _KINDS: Final = ("TFJob", "PyTorchJob", "Job")
@@ -146,7 +146,7 @@ class LocalBackend(Backend):
             if job.suspended:
                 reconcile(connection, job, [], job.created)
         tend_and_start(self.store)
-        return job_ref(job)
+        return job.ref
 
     def _new_job(self, manifest: Manifest, job_id: str) -> Job:
         if not _JOB_ID.fullmatch(job_id):
@@ -172,7 +172,7 @@ class LocalBackend(Backend):
     def _same(self, known: Job) -> JobRef:
         if known.deleted:
             raise Conflict(f"Job {known.id} was deleted and is still ending", hint="Use a new id.")
-        return job_ref(known)
+        return known.ref
 
     # Look
 
@@ -205,7 +205,7 @@ class LocalBackend(Backend):
             ):
                 found = tables.select_jobs(connection, f"{condition} AND deleted = 0 ORDER BY created DESC", *arguments)
                 if found:
-                    return [job_ref(job) for job in found if not job.finished] or [job_ref(job) for job in found]
+                    return [job.ref for job in found if not job.finished] or [job.ref for job in found]
         return []
 
     async def prune(self, budget: int) -> list[JobRef]:
@@ -215,20 +215,33 @@ class LocalBackend(Backend):
     def _prune(self, budget: int) -> list[JobRef]:
         pruned = prune(self.store, budget)
         tend_and_start(self.store)
-        return [job_ref(job) for job in pruned]
+        return [job.ref for job in pruned]
 
-    async def jobs(self, *, limit: int | None = None, before: str | None = None) -> list[JobStatus]:
+    async def jobs(
+        self, wanted: JobFilter = EVERY_JOB, *, limit: int | None = None, before: str | None = None
+    ) -> list[JobStatus]:
         """Read jobs, newest first: all of them, or at most ``limit`` that are older than the one with id ``before``."""
-        return await asyncio.to_thread(self._jobs, limit, before)
+        return await asyncio.to_thread(self._jobs, wanted, limit, before)
 
-    def _jobs(self, limit: int | None, before: str | None) -> list[JobStatus]:
+    def _jobs(self, wanted: JobFilter, limit: int | None, before: str | None) -> list[JobStatus]:
         if limit is not None and limit < 1:
             raise InvalidInput(f"A page has at least 1 job, not {limit}", field="limit")
         tend_if_possible(self.store)
         with self.store.read() as connection:
             if before is not None and tables.find_job(connection, before) is None:
                 raise NotFound(f"There is no job {before} on this machine", hint="List from the newest on.", job=before)
-            return job_statuses(connection, self.home, tables.newest_jobs(connection, limit, before))
+            return job_statuses(connection, self.home, tables.newest_jobs(connection, wanted, limit, before))
+
+    async def census(self, wanted: JobFilter = EVERY_JOB) -> Census:
+        """Count jobs without reading them."""
+        return await asyncio.to_thread(self._census, wanted)
+
+    def _census(self, wanted: JobFilter) -> Census:
+        with self.store.read() as connection:
+            phases = tables.count_phases(connection)
+            total = sum(phases.values()) if wanted.all else tables.count_jobs(connection, wanted)
+            cursor = cursor_at(setting(connection, "store"), counter(connection, "change"))
+        return Census(total, phases, cursor)
 
     def watch(self, *, after: Cursor | None = None) -> AsyncIterator[Change]:
         """Follow all jobs, whoever changes them."""
@@ -358,4 +371,4 @@ class LocalBackend(Backend):
         started = tend_and_start(self.store)
         with self.store.read() as connection:
             jobs = [tables.find_job(connection, job) for job in started]
-        return [job_ref(job) for job in jobs if job is not None]
+        return [job.ref for job in jobs if job is not None]

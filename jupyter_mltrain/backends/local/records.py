@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from ...model.job import Manifest
+from ...model.job import JobRef, Manifest
 from ...model.labels import ANNOTATION_CANCELLED
 from .shape import init_containers
+
+BACKEND: Final = "local"
 
 State = Literal["queued", "active", "idle"]
 """``queued``: waits for its turn. ``active``: has a slot and a supervisor. ``idle``: nothing of it runs (any more)."""
@@ -40,6 +42,15 @@ class Job:
     expires: float | None = None
     size: int | None = None  # bytes of its folder, once measured after its end
     change: int = 0
+    # What it is found by, see index.py.
+    phase: str = ""
+    notebook: str = ""
+    words: str = ""
+
+    @property
+    def ref(self) -> JobRef:
+        """What names it."""
+        return JobRef(BACKEND, self.id, self.kind, self.namespace, self.name)
 
     @property
     def finished(self) -> bool:

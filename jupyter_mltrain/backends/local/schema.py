@@ -110,7 +110,16 @@ CREATE TABLE leases (
 CREATE INDEX leases_by_job ON leases (job);
 """
 
-MIGRATIONS: Final = (_VERSION_1,)
+_VERSION_2: Final = """
+ALTER TABLE jobs ADD COLUMN phase TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN notebook TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN words TEXT NOT NULL DEFAULT '';
+DROP INDEX jobs_by_creation;
+CREATE INDEX jobs_by_creation ON jobs (created, id, deleted, phase, kind, notebook, words) WHERE deleted = 0;
+CREATE INDEX jobs_by_phase ON jobs (phase, deleted) WHERE deleted = 0;
+"""
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
 """Step ``n`` takes a database of version ``n`` to ``n + 1``. A step that was released is never edited."""
 
 
@@ -122,7 +131,12 @@ def version(connection: sqlite3.Connection) -> int:
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database to the present version, all steps or none. Call it inside a write transaction."""
-    for step in range(version(connection), len(MIGRATIONS)):
+    found = version(connection)
+    for step in range(found, len(MIGRATIONS)):
         for statement in MIGRATIONS[step].split(";\n"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {step + 1}")
+    if found == 1:
+        from .tables import index_jobs
+
+        index_jobs(connection)

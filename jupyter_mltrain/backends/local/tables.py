@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ...model.job import Event, Manifest, timestamp
+from ...model.job import Event, Manifest, Phase, timestamp
+from ..base import JobFilter
+from . import index
 from .records import Job, Pod
 from .store import count_up
 
@@ -51,14 +53,19 @@ def _update(connection: sqlite3.Connection, table: str, key: str, columns: dict[
 
 def insert_job(connection: sqlite3.Connection, job: Job) -> None:
     """Add a job; ``sqlite3.IntegrityError`` if its id or its name is taken."""
-    job.change = count_up(connection, "change")
+    _bring_along(connection, job)
     _insert(connection, "jobs", _columns(job))
 
 
 def save_job(connection: sqlite3.Connection, job: Job) -> None:
     """Write a job back as a change that watchers see."""
-    job.change = count_up(connection, "change")
+    _bring_along(connection, job)
     _update(connection, "jobs", "id", _columns(job))
+
+
+def _bring_along(connection: sqlite3.Connection, job: Job) -> None:
+    job.change = count_up(connection, "change")
+    index.bring_along(job, latest_pods(connection, [job.id])[job.id])
 
 
 def find_job(connection: sqlite3.Connection, job: str) -> Job | None:
@@ -81,11 +88,39 @@ def select_jobs(connection: sqlite3.Connection, condition: str, *arguments: Any,
     return [Job(**_values(row)) for row in rows]
 
 
-def newest_jobs(connection: sqlite3.Connection, limit: int | None, before: str | None) -> list[Job]:
+_NEWEST_FIRST: Final = "ORDER BY created DESC, id DESC"
+_OLDER: Final = "(:before IS NULL OR (created, id) < (SELECT created, id FROM jobs WHERE id = :before))"
+# Two steps: the first reads nothing but an index, the second only the rows that are wanted.
+_NEWEST: Final = f"""
+id IN (SELECT id FROM jobs WHERE {index.WANTED} AND {_OLDER} {_NEWEST_FIRST} LIMIT :limit) {_NEWEST_FIRST}
+"""  # noqa: S608 - our own names
+
+
+def newest_jobs(connection: sqlite3.Connection, wanted: JobFilter, limit: int | None, before: str | None) -> list[Job]:
     """Return jobs, newest first, at most so many and only those older than one that there is (it may be deleted)."""
-    older = "(created, id) < (SELECT created, id FROM jobs WHERE id = :before)"
-    condition = f"deleted = 0 AND (:before IS NULL OR {older}) ORDER BY created DESC, id DESC LIMIT :limit"
-    return select_jobs(connection, condition, before=before, limit=-1 if limit is None else limit)
+    named = {"before": before, "limit": -1 if limit is None else limit, **index.arguments(wanted)}
+    return select_jobs(connection, _NEWEST, **named)
+
+
+def count_jobs(connection: sqlite3.Connection, wanted: JobFilter) -> int:
+    """Return how many jobs are wanted."""
+    row = connection.execute(f"SELECT count(*) FROM jobs WHERE {index.WANTED}", index.arguments(wanted))  # noqa: S608
+    number: int = row.fetchone()[0]
+    return number
+
+
+def count_phases(connection: sqlite3.Connection) -> dict[Phase, int]:
+    """Return how many jobs are in each phase."""
+    rows = connection.execute("SELECT phase, count(*) FROM jobs WHERE deleted = 0 GROUP BY phase")
+    return {Phase(phase): number for phase, number in rows}
+
+
+def index_jobs(connection: sqlite3.Connection) -> None:
+    """Set what each job is found by, after a migration: not a change that anybody is told of."""
+    for job in select_jobs(connection, "1"):
+        index.bring_along(job, latest_pods(connection, [job.id])[job.id])
+        found_by = {"id": job.id, "phase": job.phase, "notebook": job.notebook, "words": job.words}
+        _update(connection, "jobs", "id", found_by)
 
 
 def queue_position(connection: sqlite3.Connection, job: Job) -> int | None:

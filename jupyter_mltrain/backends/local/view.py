@@ -8,18 +8,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...model.job import JobRef, JobStatus, ReplicaState, container_environment, timestamp
+from ...model.job import JobStatus, ReplicaState, container_environment, timestamp
 from ...model.labels import ENV_OUTPUT_URI
 from ...operator import published
-from . import scheduler, tables
+from . import index, scheduler, tables
 from .records import Job, Pod
-
-BACKEND = "local"
-
-
-def job_ref(job: Job) -> JobRef:
-    """Return what names a job."""
-    return JobRef(BACKEND, job.id, job.kind, job.namespace, job.name)
 
 
 def job_status(connection: sqlite3.Connection, home: Path, job: Job) -> JobStatus:
@@ -36,7 +29,7 @@ def job_statuses(connection: sqlite3.Connection, home: Path, jobs: Sequence[Job]
 
 def _status(connection: sqlite3.Connection, folders: str, job: Job, pods: list[Pod]) -> JobStatus:
     return JobStatus(
-        ref=job_ref(job),
+        ref=job.ref,
         manifest=job.manifest,
         status=published(job.status),
         replicas=tuple(_replica(pod) for pod in pods),
@@ -80,16 +73,7 @@ def _message(connection: sqlite3.Connection, job: Job, pods: list[Pod]) -> str:
     """Say why a job waits or failed."""
     if job.state == "queued":
         return scheduler.why_it_waits(connection, job)
-    return " ".join(filter(None, (_failure(job, pods), _odd_rest(job, pods))))
-
-
-def _failure(job: Job, pods: list[Pod]) -> str:
-    failed = [c for c in job.status.get("conditions") or [] if c["type"] == "Failed" and c["status"] == "True"]
-    if not failed:
-        return ""
-    said = [str(failed[0].get("message", "")).rstrip(".") + "."]
-    said += [_how_it_ended(pod) for pod in pods if pod.phase == "Failed" and not pod.deleting][:1]
-    return " ".join(said)
+    return " ".join(filter(None, (index.failure(job, pods), _odd_rest(job, pods))))
 
 
 def _odd_rest(job: Job, pods: list[Pod]) -> str:
@@ -101,9 +85,3 @@ def _odd_rest(job: Job, pods: list[Pod]) -> str:
     if job.state == "idle" and not (job.finished or job.suspended):
         return "Nothing of it runs any more, yet by the operator's rules it has neither succeeded nor failed."
     return ""
-
-
-def _how_it_ended(pod: Pod) -> str:
-    code = "" if pod.exit_code is None else f" with exit code {pod.exit_code}"
-    detail = f": {pod.message}" if pod.message else ""
-    return f"{pod.name} ended{code} ({pod.reason}{detail})."

@@ -16,9 +16,10 @@ from ...model.job import JobRef, JobStatus
 from ..base import Change, Cursor
 from . import tables
 from .bell import Bell
+from .records import BACKEND
 from .store import Store, counter, setting
 from .upkeep import tend_if_possible
-from .view import BACKEND, job_statuses
+from .view import job_statuses
 
 _POSITION_SECONDS: Final = 1.0
 """Queue positions shift with every start; a thousand waiting jobs are not sent again more often than this."""
@@ -43,6 +44,11 @@ async def watch(store: Store, after: Cursor | None) -> AsyncIterator[Change]:
                 yield change
 
 
+def cursor_at(store_id: str, number: int) -> Cursor:
+    """Return the position after a change."""
+    return f"{store_id}.{number}"
+
+
 class _Follower:
     """Reads the database from one change on."""
 
@@ -59,7 +65,7 @@ class _Follower:
         return self._cursor(self._last)
 
     def _cursor(self, number: int) -> Cursor:
-        return f"{self._store_id}.{number}"
+        return cursor_at(self._store_id, number)
 
     def start(self, after: Cursor | None) -> list[Change]:
         """Return all jobs, or what has changed since a cursor if this database still knows that."""

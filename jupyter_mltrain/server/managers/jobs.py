@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from itertools import chain
@@ -44,25 +43,21 @@ class JobsManager:
         wanted = JobFilter(query.phase, query.kind, query.notebook, query.text)
         limit = min(query.limit, self._managers.config.max_rows)
         page = await service.jobs(wanted, limit=limit, before=query.before)
-        everything = (await service.jobs()).jobs
-        return wire.JobList(
-            jobs=tuple(await self._rows(service, page.jobs)),
-            total=sum(wanted.matches(job) for job in everything),
-            counts=Counter(job.phase.value for job in everything),
-            next=page.next,
-        )
+        rows = await self._rows(service, page.jobs)
+        census = await service.census(wanted)
+        counts = {phase.value: number for phase, number in census.phases.items()}
+        return wire.JobList(jobs=tuple(rows), total=census.total, counts=counts, next=page.next)
 
     async def _rows(self, service: Service, jobs: tuple[JobStatus, ...]) -> list[wire.JobSummary]:
-        states = await self._services.run_states(service.backend.name)
         suspend = (await service.capabilities()).suspend
-        runs = await states.of_all(jobs)
+        runs = await service.run_states.of_all(jobs)
         return [summary_view(job, run, suspend=suspend) for job, run in zip(jobs, runs, strict=True)]
 
     async def show(self, job_id: str) -> wire.Job:
         """Return everything about a job that changes while it runs."""
         service, ref = await self._services.find(job_id)
         status, events = await asyncio.gather(service.status(ref), service.events(ref))
-        run = await (await self._services.run_states(ref.backend)).of(status)
+        run = await service.run_states.of(status)
         return job_view(status, run, events, suspend=(await service.capabilities()).suspend)
 
     async def summary(self, service: Service, ref: JobRef) -> wire.JobSummary:

@@ -5,22 +5,23 @@ import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/core
 
 import { errorWords } from './components/common/words';
 import { trainIcon } from './icons';
-import type { INotebooks } from './notebooks';
+import type { INotebookArguments, INotebooks } from './notebooks';
 import type { IOpener } from './opener';
+import type { IPreferences } from './preferences';
 import { TrainingError } from './request';
 import type { Verb } from './services/api';
 import type { ITrainingManager } from './tokens';
-import type { JobSummary } from './types';
+import type { JobSummary, Submission } from './types';
 
 /** The ids of all commands. Behind each, its arguments. */
 export const CommandIDs = {
-  /** `{path?, selected?}`: open the submit tab. Without a path: for the open notebook, `selected`: the selected file. */
+  /** `INotebookArguments`, here and below: open the submit tab. */
   submit: 'mltrain:submit',
-  /** `{path?, selected?}`: submit with the defaults. */
+  /** Submit with the defaults. */
   runNow: 'mltrain:run-now',
-  /** `{path?, selected?}`: write the notebook as a Python script beside it. */
+  /** Write the notebook as a Python script beside it. */
   exportScript: 'mltrain:export-script',
-  /** `{id, tab?}` */
+  /** `{id, name?, tab?}` */
   openJob: 'mltrain:open-job',
   showPanel: 'mltrain:show-panel',
   /** `{id?}`, here and below: without an id the job whose tab is in front. */
@@ -43,6 +44,8 @@ export interface ICommandOptions {
   notebooks: INotebooks;
   opener: IOpener;
   trans: TranslationBundle;
+  /** Read before each use. */
+  preferences: () => IPreferences;
 }
 
 type Arguments = ReadonlyPartialJSONObject;
@@ -54,52 +57,79 @@ export function addCommands(options: ICommandOptions): void {
   addSampleCommands(options);
   const { commands, opener, trans } = options;
   commands.addCommand(CommandIDs.showPanel, {
-    label: trans.__('Training Jobs'),
-    caption: trans.__('Show the training jobs'),
+    label: trans.__('Show Training Jobs'),
+    caption: trans.__('Show the training jobs and the samples'),
     icon: trainIcon,
     describedBy: describe({}),
     execute: () => opener.showPanel()
   });
 }
 
-function addNotebookCommands({ commands, manager, notebooks, opener, trans }: ICommandOptions): void {
-  const describedBy = describe({
-    path: { type: 'string', description: trans.__('Path of the notebook; the open one if left out') },
-    selected: { type: 'boolean', description: trans.__('Take what is selected in the file browser') }
-  });
-  /** Do something with the notebook that is meant, once it is saved. */
-  const onNotebook =
-    (act: (path: string) => unknown) =>
-    async (args: Arguments): Promise<unknown> => {
-      const path = await notebooks.choose(args);
-      return path !== null && (await notebooks.ensureSaved(path)) ? guarded(trans, () => act(path)) : undefined;
-    };
+/** Say that commands may be enabled or disabled now: another notebook or job is in front, or a job has changed. */
+export function notifyCommands(commands: CommandRegistry): void {
+  Object.values(CommandIDs).forEach(id => commands.notifyCommandChanged(id));
+}
 
+function addNotebookCommands(options: ICommandOptions): void {
+  const { commands, manager, opener, preferences, trans } = options;
+  const submission = (notebook: string): Submission => {
+    const { defaultBackend } = preferences();
+    return defaultBackend ? { notebook, backend: defaultBackend } : { notebook };
+  };
   commands.addCommand(CommandIDs.submit, {
+    ...onNotebook(options, trans.__('Run this notebook as a training job'), path => opener.openSubmit(path)),
     label: trans.__('Submit as training job'),
-    caption: trans.__('Run this notebook as a training job'),
-    icon: trainIcon,
-    describedBy,
-    execute: onNotebook(path => opener.openSubmit(path))
+    icon: trainIcon
   });
   commands.addCommand(CommandIDs.runNow, {
-    label: trans.__('Train with Defaults'),
-    caption: trans.__('Submit this notebook at once, with the defaults'),
-    describedBy,
-    execute: onNotebook(path => manager.submit({ notebook: path }))
+    ...onNotebook(options, trans.__('Submit this notebook at once, with the defaults'), path =>
+      manager.submit(submission(path))
+    ),
+    label: trans.__('Train with Defaults')
   });
   commands.addCommand(CommandIDs.exportScript, {
-    label: trans.__('Export as Training Script'),
-    caption: trans.__('Write what would run as a Python script beside the notebook'),
-    describedBy,
-    execute: onNotebook(async path => {
-      const { text } = await manager.api.export({ submission: { notebook: path }, what: 'script' });
-      await notebooks.saveBeside(path, '.py', text);
-    })
+    ...onNotebook(options, trans.__('Write what would run as a Python script beside the notebook'), path =>
+      exportScript(options, path, submission(path))
+    ),
+    label: trans.__('Export as Training Script')
   });
 }
 
-function addJobCommands({ commands, manager, opener, trans }: ICommandOptions): void {
+/** Return what all commands have that do something with a notebook, once it is saved. */
+function onNotebook(
+  { notebooks, trans }: ICommandOptions,
+  caption: string,
+  act: (path: string) => unknown
+): CommandRegistry.ICommandOptions {
+  return {
+    caption: args => (notebooks.canChoose(notebookOf(args)) ? caption : trans.__('Open a notebook first.')),
+    describedBy: describe({
+      path: { type: 'string', description: trans.__('Path of the notebook; the open one if left out') },
+      selected: { type: 'boolean', description: trans.__('Take what is selected in the file browser') },
+      pick: { type: 'boolean', description: trans.__('Let the user pick one') }
+    }),
+    isEnabled: args => notebooks.canChoose(notebookOf(args)),
+    execute: async args => {
+      const path = await notebooks.choose(notebookOf(args));
+      return path !== null && (await notebooks.ensureSaved(path)) ? guarded(trans, () => act(path)) : undefined;
+    }
+  };
+}
+
+function notebookOf({ path, selected, pick }: Arguments): INotebookArguments {
+  return { path: text(path), selected: selected === true, pick: pick === true };
+}
+
+async function exportScript(
+  { manager, notebooks }: ICommandOptions,
+  path: string,
+  submission: Submission
+): Promise<void> {
+  const script = await manager.api.export({ submission, what: 'script' });
+  await notebooks.saveBeside(path, '.py', script.text);
+}
+
+function addJobCommands({ commands, manager, opener, preferences, trans }: ICommandOptions): void {
   const id = { type: 'string', description: trans.__('Id of the job; the one in front if left out') };
   const idOf = (args: Arguments): string => (typeof args.id === 'string' ? args.id : (opener.currentJob ?? ''));
   const allows = (args: Arguments, action: JobSummary['actions'][number]): boolean =>
@@ -107,9 +137,16 @@ function addJobCommands({ commands, manager, opener, trans }: ICommandOptions): 
 
   commands.addCommand(CommandIDs.openJob, {
     label: trans.__('Open Training Job'),
-    describedBy: describe({ id, tab: { type: 'string', description: trans.__('Name of the tab to show') } }, ['id']),
+    describedBy: describe(
+      {
+        id,
+        name: { type: 'string', description: trans.__('Name of the job: the title until it is loaded') },
+        tab: { type: 'string', description: trans.__('Name of the tab to show') }
+      },
+      ['id']
+    ),
     isEnabled: args => idOf(args) !== '',
-    execute: args => opener.openJob(idOf(args), typeof args.tab === 'string' ? args.tab : undefined)
+    execute: args => opener.openJob(idOf(args), { name: text(args.name), tab: text(args.tab) })
   });
   const verbs: Record<Verb, string> = {
     cancel: trans.__('Cancel Training Job'),
@@ -136,7 +173,7 @@ function addJobCommands({ commands, manager, opener, trans }: ICommandOptions): 
     isEnabled: args => allows(args, 'delete'),
     execute: async args => {
       const job = idOf(args);
-      if (await confirmDelete(manager.jobs.get(job)?.name ?? job, trans)) {
+      if (!preferences().confirmDelete || (await confirmDelete(manager.jobs.get(job)?.name ?? job, trans))) {
         await guarded(trans, () => manager.delete(job));
       }
     }
@@ -186,6 +223,10 @@ async function confirmDelete(name: string, trans: TranslationBundle): Promise<bo
     defaultButton: 0
   });
   return answer.button.accept;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function describe(

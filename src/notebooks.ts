@@ -5,12 +5,23 @@ import { FileDialog, type IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { Contents } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+
+/** Which notebook a command is about. */
+export interface INotebookArguments {
+  /** This one; without a path the one that is open. */
+  path?: string;
+  /** The one that is selected in the file browser. */
+  selected?: boolean;
+  /** The one that the user picks in a dialog. */
+  pick?: boolean;
+}
 
 /** The notebooks that are open or can be. Paths are the contents manager's, without a drive. */
 export interface INotebooks {
-  /** Return the notebook that a command's arguments mean, or that the user picks; null: none. */
-  choose(args: ReadonlyPartialJSONObject): Promise<string | null>;
+  /** Whether a command's arguments mean a notebook. */
+  canChoose(args: INotebookArguments): boolean;
+  /** Return the notebook that a command's arguments mean; where there is none, the user picks; null: they did not. */
+  choose(args: INotebookArguments): Promise<string | null>;
   /** Offer to save a notebook whose editor has unsaved changes; false: the user wants to stop. */
   ensureSaved(path: string): Promise<boolean>;
   /** Write a text beside a notebook under a name that is free, and open it. */
@@ -22,12 +33,12 @@ export interface INotebooks {
 export class Notebooks implements INotebooks {
   constructor(private readonly _options: Notebooks.IOptions) {}
 
-  async choose({ path, selected }: ReadonlyPartialJSONObject): Promise<string | null> {
-    if (typeof path === 'string') {
-      return path;
-    }
-    const found = selected === true ? this._selected() : this._current();
-    return found ?? (await this._pick());
+  canChoose(args: INotebookArguments): boolean {
+    return args.pick === true || this._find(args) !== null;
+  }
+
+  async choose(args: INotebookArguments): Promise<string | null> {
+    return this._find(args) ?? (await this._pick());
   }
 
   async ensureSaved(path: string): Promise<boolean> {
@@ -64,6 +75,13 @@ export class Notebooks implements INotebooks {
 
   open(path: string): void {
     this._options.docManager.openOrReveal(path);
+  }
+
+  private _find({ path, selected, pick }: INotebookArguments): string | null {
+    if (path || pick) {
+      return path ?? null;
+    }
+    return selected ? this._selected() : this._current();
   }
 
   /** The notebook that was last in front: not the file browser's selection. */

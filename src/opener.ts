@@ -2,7 +2,8 @@ import type { ILabShell, ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/ap
 import { MainAreaWidget, WidgetTracker, showErrorMessage } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Widget } from '@lumino/widgets';
+import type { ISignal } from '@lumino/signaling';
+import { SplitPanel, type Widget } from '@lumino/widgets';
 
 import { CommandIDs } from './commands';
 import { trainIcon } from './icons';
@@ -14,10 +15,19 @@ import { LazyWidget } from './widgets/lazy';
 export interface IOpener {
   /** Id of the job whose tab is in front; null: there is none. */
   readonly currentJob: string | null;
+  /** Emitted when another job's tab has come to the front. */
+  readonly currentJobChanged: ISignal<unknown, unknown>;
   showPanel(): void;
   openSubmit(path: string): void;
-  /** `tab`: name of the tab within, e.g. `logs`. */
-  openJob(id: string, tab?: string): Promise<void>;
+  openJob(id: string, options?: IOpenJobOptions): Promise<void>;
+}
+
+/** How a job's tab is opened. */
+export interface IOpenJobOptions {
+  /** The job's name, where it is known: the title until the job is loaded. */
+  name?: string;
+  /** Name of the tab within, e.g. `logs`. */
+  tab?: string;
 }
 
 /** A tab of the main area, which knows how it was opened. */
@@ -45,6 +55,10 @@ export class Opener implements IOpener {
     return tab && tab === this._options.app.shell.currentWidget ? tab.args.id : null;
   }
 
+  get currentJobChanged(): ISignal<unknown, unknown> {
+    return this._jobs.currentChanged;
+  }
+
   showPanel(): void {
     this._options.app.shell.activateById(this._panel.id);
   }
@@ -54,12 +68,13 @@ export class Opener implements IOpener {
     this._options.app.shell.activateById(tab.id);
   }
 
-  async openJob(id: string, name?: string): Promise<void> {
-    const tab = this._find(this._jobs, 'id', id) ?? this._addJob(id);
+  async openJob(id: string, { name, tab: within }: IOpenJobOptions = {}): Promise<void> {
+    const known = this._find(this._jobs, 'id', id);
+    const tab = known ?? this._addJob(id, name, within);
     this._options.app.shell.activateById(tab.id);
-    if (name) {
+    if (known && within) {
       await tab.content.ready;
-      (tab.content.inner as { showTab?: (name: string) => void } | null)?.showTab?.(name);
+      (tab.content.inner as { showTab?: (name: string) => void } | null)?.showTab?.(within);
     }
   }
 
@@ -95,12 +110,13 @@ export class Opener implements IOpener {
     return this._add(tab, this._submits);
   }
 
-  private _addJob(id: string): Tab {
+  private _addJob(id: string, name?: string, within?: string): Tab {
     const { services } = this._options;
-    const load = async (): Promise<Widget> => new (await import('./widgets/job')).JobWidget({ ...services, id });
-    const tab = new Tab({ id }, load, this._onError);
+    const load = async (): Promise<Widget> =>
+      new (await import('./widgets/job')).JobWidget({ ...services, id, tab: within });
+    const tab = new Tab(within ? { id, tab: within } : { id }, load, this._onError);
     tab.id = `jupyter-mltrain-job-${id}`;
-    tab.title.label = services.manager.jobs.get(id)?.name ?? id;
+    tab.title.label = name ?? services.manager.jobs.get(id)?.name ?? id;
     return this._add(tab, this._jobs);
   }
 
@@ -108,14 +124,21 @@ export class Opener implements IOpener {
     const { app, labShell } = this._options;
     tab.title.icon = trainIcon;
     tab.title.closable = true;
-    // Notebook's main area holds its one document only.
-    app.shell.add(tab, labShell ? 'main' : 'down', { type: 'Training' });
+    if (labShell) {
+      app.shell.add(tab, 'main', { type: 'Training' });
+    } else {
+      // Notebook's main area holds its one document only.
+      app.shell.add(tab, 'right', { type: 'Training' });
+      shareWindow(tab);
+    }
     void tracker.add(tab);
+    tab.title.changed.connect(() => void tracker.save(tab));
+    tab.content.stateChanged.connect(() => void tracker.save(tab));
     return tab;
   }
 
   private _restore(restorer: ILayoutRestorer): void {
-    const args = (tab: Tab): Tab['args'] => tab.args;
+    const args = (tab: Tab): Tab['args'] => ({ ...tab.args, name: tab.title.label, ...tab.content.state });
     void restorer.restore(this._jobs, { command: CommandIDs.openJob, args, name: tab => `job:${tab.args.id}` });
     void restorer.restore(this._submits, { command: CommandIDs.submit, args, name: tab => `submit:${tab.args.path}` });
   }
@@ -132,6 +155,15 @@ export class Opener implements IOpener {
   private readonly _submits = new WidgetTracker<Tab>({ namespace: 'jupyter-mltrain-submits' });
   private readonly _panel: LazyWidget;
   private _count = 0;
+}
+
+/** Give the side area that a widget is in half of the window: what is made for the main area needs the room. */
+function shareWindow(widget: Widget): void {
+  let parent = widget.parent;
+  while (parent && !(parent instanceof SplitPanel)) {
+    parent = parent.parent;
+  }
+  parent?.setRelativeSizes(parent.widgets.map((_, index) => (index === 0 ? 0.3 : 1)));
 }
 
 export namespace Opener {

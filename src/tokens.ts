@@ -11,6 +11,7 @@ import type { IChannel } from './services/channel';
 import type { JobModel } from './services/job';
 import type { JobsModel } from './services/jobs';
 import type { LogModel } from './services/log';
+import type { IAction, ISubmitting } from './services/manager';
 import type { MetricsModel } from './services/metrics';
 import type { NotebookModel } from './services/notebook';
 import type { PlacesModel } from './services/places';
@@ -36,8 +37,12 @@ export interface ITrainingManager extends IDisposable {
   readonly jobs: JobsModel;
   /** Where jobs can run, what is free there, and the samples. */
   readonly places: PlacesModel;
+  /** Emitted when a submission from this tab is on its way. */
+  readonly submitting: ISignal<ITrainingManager, ISubmitting>;
   /** Emitted for each job that was submitted from this tab. */
   readonly submitted: ISignal<ITrainingManager, JobSummary>;
+  /** Emitted when a job was cancelled, suspended or resumed from this tab. */
+  readonly acted: ISignal<ITrainingManager, IAction>;
 
   job(id: string): JobModel;
   notebook(id: string): NotebookModel;

@@ -8,9 +8,10 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, type TranslationBundle } from '@jupyterlab/translation';
 
-import { addCommands, CommandIDs } from '../commands';
+import { addCommands, CommandIDs, notifyCommands } from '../commands';
 import { Notebooks } from '../notebooks';
 import { Opener } from '../opener';
+import { preferences } from '../preferences';
 import { DOMAIN, ITrainingManager, PLUGIN_ID } from '../tokens';
 
 /** Commands, the panel and the tabs, and the ways to them. Menus, toolbar and context menu are in the schema. */
@@ -52,7 +53,11 @@ async function activate(
   const { contents } = app.serviceManager;
   const notebooks = new Notebooks({ docManager, contents, tracker, browser, trans });
   const opener = new Opener({ app, labShell, restorer, services, notebooks, trans });
-  addCommands({ commands, manager, notebooks, opener, trans });
+  addCommands({ commands, manager, notebooks, opener, trans, preferences: () => preferences(settings) });
+  const notify = (): void => notifyCommands(commands);
+  tracker?.currentChanged.connect(notify);
+  opener.currentJobChanged.connect(notify);
+  void app.restored.then(() => manager.jobs.phaseChanged.connect(notify));
   if (palette) {
     addToPalette(palette, trans);
   }
@@ -74,13 +79,13 @@ async function loadSettings(registry: ISettingRegistry | null): Promise<ISetting
 function addToPalette(palette: ICommandPalette, trans: TranslationBundle): void {
   const { openJob, openSample, runSample, ...ofPalette } = CommandIDs;
   for (const command of Object.values(ofPalette)) {
-    palette.addItem({ command, category: trans.__('Training'), args: { isPalette: true } });
+    palette.addItem({ command, category: trans.__('Training') });
   }
 }
 
 async function addToLauncher(launcher: ILauncher, manager: ITrainingManager, trans: TranslationBundle): Promise<void> {
   const category = trans.__('Training');
-  launcher.add({ command: CommandIDs.submit, category, rank: 0 });
+  launcher.add({ command: CommandIDs.submit, args: { pick: true }, category, rank: 0 });
   launcher.add({ command: CommandIDs.showPanel, category, rank: 1 });
   await manager.places.load();
   manager.places.samples?.forEach(({ name, available }, index) => {

@@ -2,7 +2,10 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator } from '@jupyterlab/translation';
 
-import { tellOfJobs, type Audience, type INoticeSettings } from '../services/notices';
+import { preferences } from '../preferences';
+import { claimFor } from '../services/claim';
+import { askForDesktop } from '../services/desktop';
+import { tellOfJobs } from '../services/notices';
 import { DOMAIN, ITrainingManager, PLUGIN_ID } from '../tokens';
 
 /** Tells of jobs that were submitted, have finished or failed. */
@@ -18,20 +21,17 @@ export const noticesPlugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator,
     registry: ISettingRegistry | null
   ): Promise<void> => {
-    const settings = await registry?.load(PLUGIN_ID).catch(() => null);
-    const read = (): INoticeSettings => ({
-      notices: (settings?.composite.notices as Audience | undefined) ?? 'all',
-      desktop: settings?.composite.desktopNotices === true
-    });
-    settings?.changed.connect(() => read().desktop && void askDesktop());
-    const trans = translator.load(DOMAIN);
+    // Settings that cannot be read are told of by the first plugin.
+    const settings = (await registry?.load(PLUGIN_ID).catch(() => null)) ?? null;
+    settings?.changed.connect(() => preferences(settings).desktopNotices && void askForDesktop());
+    const options = {
+      manager,
+      commands: app.commands,
+      trans: translator.load(DOMAIN),
+      preferences: () => preferences(settings),
+      claim: claimFor(app.serviceManager.serverSettings.baseUrl)
+    };
     // The connection is made when the page is there: it is no part of the start, which waits for this function.
-    void app.restored.then(() => tellOfJobs({ manager, commands: app.commands, trans, settings: read }));
+    void app.restored.then(() => tellOfJobs(options));
   }
 };
-
-async function askDesktop(): Promise<void> {
-  if ('Notification' in window && window.Notification.permission === 'default') {
-    await window.Notification.requestPermission();
-  }
-}

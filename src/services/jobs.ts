@@ -13,6 +13,7 @@ const PAGE = 200;
 /** A job that is in another phase than it was. */
 export interface IPhaseChange {
   job: JobSummary;
+  /** `''`: it is new. */
   before: string;
 }
 
@@ -64,7 +65,7 @@ export class JobsModel extends Model {
     return this._next !== null;
   }
 
-  /** Emitted for each known job that changes its phase, whether it matches the filter or not. */
+  /** Emitted for each job that is in another phase than it was, or that others have made since, whatever the filter. */
   get phaseChanged(): ISignal<this, IPhaseChange> {
     return this._phaseChanged;
   }
@@ -175,6 +176,7 @@ export class JobsModel extends Model {
 
   private _delta({ changed, deleted, total, counts }: JobsChanged): void {
     this.clearError();
+    this._notice(changed, true);
     this._merge(changed, deleted);
     this._counts = counts;
     if (isEmpty(this._filter)) {
@@ -211,12 +213,13 @@ export class JobsModel extends Model {
     return added.length === 0 ? kept : mergeNewestFirst(kept, added);
   }
 
-  private _notice(jobs: readonly JobSummary[]): void {
+  /** What a page brings may be old; what a change brings (`isNews`) has just happened. */
+  private _notice(jobs: readonly JobSummary[], isNews = false): void {
     for (const job of jobs) {
       const before = this._known.get(job.id);
       this._known.set(job.id, job);
-      if (before && before.phase !== job.phase) {
-        this._phaseChanged.emit({ job, before: before.phase });
+      if (before ? before.phase !== job.phase : isNews) {
+        this._phaseChanged.emit({ job, before: before?.phase ?? '' });
       }
     }
   }

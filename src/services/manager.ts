@@ -1,4 +1,6 @@
+import { PathExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import { UUID } from '@lumino/coreutils';
 import { Debouncer } from '@lumino/polling';
 import { Signal, type ISignal } from '@lumino/signaling';
 
@@ -6,6 +8,7 @@ import type { ITrainingManager } from '../tokens';
 import type { JobSummary, Resubmission, Submission } from '../types';
 import { Api, type Verb } from './api';
 import { Channel, type IChannel } from './channel';
+import { insist } from './insist';
 import { JobModel } from './job';
 import { JobsModel } from './jobs';
 import { LogModel } from './log';
@@ -16,6 +19,20 @@ import { readSnapshot } from './snapshots';
 
 /** How long to wait after jobs changed before looking at what is free, in milliseconds. */
 const SETTLE = 1000;
+
+/** A submission on its way. */
+export interface ISubmitting {
+  /** Of what is submitted: the notebook, the sample, the old job. */
+  name: string;
+  /** Settles with what came of it. */
+  job: Promise<JobSummary>;
+}
+
+/** Something that was done to a job from here. */
+export interface IAction {
+  job: JobSummary;
+  verb: Verb;
+}
 
 /** The front end's one door to the server. */
 export class TrainingManager implements ITrainingManager {
@@ -41,8 +58,16 @@ export class TrainingManager implements ITrainingManager {
     return this._jobs;
   }
 
+  get submitting(): ISignal<this, ISubmitting> {
+    return this._submitting;
+  }
+
   get submitted(): ISignal<this, JobSummary> {
     return this._submitted;
+  }
+
+  get acted(): ISignal<this, IAction> {
+    return this._acted;
   }
 
   get isDisposed(): boolean {
@@ -77,21 +102,32 @@ export class TrainingManager implements ITrainingManager {
     return new LogModel(id, replica, this.api, this.channel);
   }
 
-  async submit(submission: Submission): Promise<JobSummary> {
-    return this._take(await this.api.submit(submission));
+  submit(submission: Submission): Promise<JobSummary> {
+    const once = { ...submission, token: submission.token ?? UUID.uuid4() };
+    return this._submit(
+      PathExt.basename(submission.notebook),
+      insist(() => this.api.submit(once))
+    );
   }
 
-  async resubmit(id: string, changes: Resubmission = {}): Promise<JobSummary> {
-    return this._take(await this.api.resubmit(id, changes));
+  resubmit(id: string, changes: Resubmission = {}): Promise<JobSummary> {
+    const once = { ...changes, token: changes.token ?? UUID.uuid4() };
+    return this._submit(
+      this.jobs.get(id)?.name ?? id,
+      insist(() => this.api.resubmit(id, once))
+    );
   }
 
-  async runSample(name: string): Promise<JobSummary> {
-    return this._take(await this.api.runSample(name));
+  runSample(name: string): Promise<JobSummary> {
+    const title = this.places.samples?.find(sample => sample.name === name)?.title ?? name;
+    return this._submit(title, this.api.runSample(name));
   }
 
   async act(id: string, verb: Verb): Promise<JobSummary> {
+    const before = this.jobs.get(id);
     const job = await this.api.act(id, verb);
-    this.jobs.apply(job);
+    this._apply(job, before);
+    this._acted.emit({ job, verb });
     return job;
   }
 
@@ -100,14 +136,30 @@ export class TrainingManager implements ITrainingManager {
     this.jobs.remove(id);
   }
 
-  private _take(job: JobSummary): JobSummary {
-    this.jobs.apply(job);
+  private _submit(name: string, answer: Promise<JobSummary>): Promise<JobSummary> {
+    const job = this._submittedAs(answer);
+    this._submitting.emit({ name, job });
+    return job;
+  }
+
+  private async _submittedAs(answer: Promise<JobSummary>): Promise<JobSummary> {
+    const job = await answer;
+    this._apply(job, undefined);
     this._submitted.emit(job);
     return job;
   }
 
+  /** What was pushed since the question was asked is newer than the answer. */
+  private _apply(job: JobSummary, before: JobSummary | undefined): void {
+    if (this.jobs.get(job.id) === before) {
+      this.jobs.apply(job);
+    }
+  }
+
   private readonly _settle: Debouncer;
+  private readonly _submitting = new Signal<this, ISubmitting>(this);
   private readonly _submitted = new Signal<this, JobSummary>(this);
+  private readonly _acted = new Signal<this, IAction>(this);
   private _jobs: JobsModel | null = null;
   private _isDisposed = false;
 }

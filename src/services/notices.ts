@@ -4,19 +4,14 @@ import type { CommandRegistry } from '@lumino/commands';
 import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
 
 import { CommandIDs } from '../commands';
+import { clock } from '../components/common/words';
+import type { IPreferences } from '../preferences';
 import type { ITrainingManager } from '../tokens';
 import type { JobSummary } from '../types';
+import type { Claim } from './claim';
+import { askForDesktop, isDesktopAllowed, tellDesktop } from './desktop';
 import type { IPhaseChange } from './jobs';
-
-/** Whose endings are told: those of all jobs, of those submitted from this tab, or none. */
-export type Audience = 'all' | 'mine' | 'none';
-
-/** What a user wants to be told, and how. */
-export interface INoticeSettings {
-  notices: Audience;
-  /** Also by the desktop, while the page is hidden. */
-  desktop: boolean;
-}
+import type { IAction, ISubmitting } from './manager';
 
 /** What notices are made of. */
 export interface INoticeOptions {
@@ -24,20 +19,27 @@ export interface INoticeOptions {
   commands: CommandRegistry;
   trans: TranslationBundle;
   /** Read before each notice. */
-  settings: () => INoticeSettings;
+  preferences: () => IPreferences;
+  /** Asked before an ending is told: of all pages that know of it, one tells. */
+  claim: Claim;
 }
 
 /** How long a notice of success stays, in milliseconds; one of failure stays until it is read. */
 const SHORT = 8000;
 
-/** Tell of jobs that were submitted, have finished or failed, until the answer is disposed. */
+/** How long a hidden page leaves it to one that can be seen, in milliseconds. */
+const GRACE = 300;
+
+/** Tell of jobs that were submitted, have finished, failed or were cancelled from here, until the answer is disposed. */
 export function tellOfJobs(options: INoticeOptions): IDisposable {
   const notices = new Notices(options);
   const { manager } = options;
-  manager.submitted.connect(notices.submitted);
+  manager.submitting.connect(notices.submitting);
+  manager.acted.connect(notices.acted);
   manager.jobs.phaseChanged.connect(notices.phaseChanged);
   return new DisposableDelegate(() => {
-    manager.submitted.disconnect(notices.submitted);
+    manager.submitting.disconnect(notices.submitting);
+    manager.acted.disconnect(notices.acted);
     manager.jobs.phaseChanged.disconnect(notices.phaseChanged);
   });
 }
@@ -46,33 +48,81 @@ export function tellOfJobs(options: INoticeOptions): IDisposable {
 class Notices {
   constructor(private readonly _options: INoticeOptions) {}
 
-  submitted = (_: unknown, job: JobSummary): void => {
-    const { trans, settings } = this._options;
-    this._mine.add(job.id);
-    if (settings().notices !== 'none') {
-      this._show(job, trans.__('%1 was submitted.', job.name), 'info', SHORT);
+  submitting = (_: unknown, { name, job }: ISubmitting): void => {
+    const { preferences, trans } = this._options;
+    const { notices, desktopNotices } = preferences();
+    if (desktopNotices) {
+      void askForDesktop();
+    }
+    const pending =
+      notices === 'none'
+        ? null
+        : Notification.emit(trans.__('Submitting %1…', name), 'in-progress', { autoClose: false });
+    job.then(
+      submitted => this._submitted(submitted, pending),
+      // Who submits is told what went wrong where it was asked for.
+      () => pending && Notification.dismiss(pending)
+    );
+  };
+
+  acted = (_: unknown, { job, verb }: IAction): void => {
+    const { commands, preferences, trans } = this._options;
+    if (verb === 'cancel' && preferences().notices !== 'none') {
+      const again = (): unknown => commands.execute(CommandIDs.resubmit, { id: job.id });
+      const actions = [{ label: trans.__('Submit Again'), callback: () => void again() }];
+      this._show(job, trans.__('%1 was cancelled.', job.name), 'info', actions);
     }
   };
 
   phaseChanged = (_: unknown, { job }: IPhaseChange): void => {
-    const { notices, desktop } = this._options.settings();
-    const isWanted = notices === 'all' || (notices === 'mine' && this._mine.has(job.id));
-    const text = this._ending(job);
-    if (!job.finished || !isWanted || text === null) {
-      return;
-    }
-    const failed = job.phase === 'Failed';
-    this._show(job, text, failed ? 'error' : 'success', failed ? false : SHORT);
-    if (desktop) {
-      tellDesktop(text, () => this._open(job));
+    if (job.finished) {
+      void this._ended(job);
     }
   };
 
-  private _ending({ name, phase, why }: JobSummary): string | null {
+  private _submitted(job: JobSummary, pending: string | null): void {
+    const { manager, trans } = this._options;
+    this._mine.add(job.id);
+    if (pending) {
+      this._shown.set(job.id, pending);
+      this._show(job, trans.__('%1 was submitted.', job.name), 'info', [this._openJob(job)]);
+    }
+    // It may have ended before this page knew that it is its own.
+    const now = manager.jobs.get(job.id);
+    if (now?.finished) {
+      void this._ended(now);
+    }
+  }
+
+  private async _ended(job: JobSummary): Promise<void> {
+    const { claim, manager, preferences, trans } = this._options;
+    const { notices, desktopNotices } = preferences();
+    const text = this._ending(job);
+    if (text === null || !(notices === 'all' || (notices === 'mine' && this._mine.has(job.id)))) {
+      return;
+    }
+    const desktop = desktopNotices && isDesktopAllowed();
+    await beingSeen(desktop);
+    if (manager.isDisposed || !manager.jobs.get(job.id)) {
+      return;
+    }
+    if (await claim(job.id)) {
+      this._tellEnding(job, text);
+      if (desktop && document.hidden) {
+        tellDesktop(trans.__('Training'), text, job.id, () => this._open(job));
+      }
+    } else {
+      Notification.dismiss(this._shown.get(job.id) ?? '');
+    }
+  }
+
+  private _ending({ name, phase, why, startedAt, finishedAt }: JobSummary): string | null {
     const { trans } = this._options;
     switch (phase) {
       case 'Succeeded':
-        return trans.__('%1 has finished.', name);
+        return startedAt && finishedAt
+          ? trans.__('%1 has finished after %2.', name, clock((Date.parse(finishedAt) - Date.parse(startedAt)) / 1000))
+          : trans.__('%1 has finished.', name);
       case 'Failed':
         return why ? trans.__('%1 failed: %2', name, why) : trans.__('%1 failed.', name);
       default:
@@ -80,32 +130,56 @@ class Notices {
     }
   }
 
-  private _show(job: JobSummary, message: string, type: 'info' | 'success' | 'error', autoClose: number | false): void {
+  private _tellEnding(job: JobSummary, text: string): void {
     const { trans } = this._options;
-    const actions = [{ label: trans.__('Open'), callback: () => this._open(job) }];
-    const shown = this._shown.get(job.id);
-    if (shown && Notification.update({ id: shown, message, type, autoClose, actions })) {
-      return;
+    if (job.phase === 'Failed') {
+      const log = { label: trans.__('Log'), callback: () => this._open(job, 'logs') };
+      this._show(job, text, 'error', [log, this._openJob(job)]);
+    } else {
+      this._show(job, text, 'success', [this._openJob(job)]);
     }
-    this._shown.set(job.id, Notification.emit(message, type, { autoClose, actions }));
   }
 
-  private _open(job: JobSummary): void {
-    void this._options.commands.execute(CommandIDs.openJob, { id: job.id });
+  private _show(
+    job: JobSummary,
+    message: string,
+    type: 'info' | 'success' | 'error',
+    actions: Notification.IAction[]
+  ): void {
+    const autoClose = type === 'error' ? false : SHORT;
+    const shown = this._shown.get(job.id);
+    if (!shown || !Notification.update({ id: shown, message, type, autoClose, actions })) {
+      this._shown.set(job.id, Notification.emit(message, type, { autoClose, actions }));
+    }
+  }
+
+  private _openJob(job: JobSummary): Notification.IAction {
+    return { label: this._options.trans.__('Open Job'), callback: () => this._open(job) };
+  }
+
+  private _open({ id, name }: JobSummary, tab?: string): void {
+    void this._options.commands.execute(CommandIDs.openJob, { id, name, tab });
   }
 
   private readonly _mine = new Set<string>();
   private readonly _shown = new Map<string, string>();
 }
 
-/** Show a notice on the desktop if the page is hidden and the browser allows it. */
-function tellDesktop(text: string, onClick: () => void): void {
-  if (!document.hidden || !('Notification' in window) || window.Notification.permission !== 'granted') {
+/** Resolves when the page can be seen; where the desktop tells instead, a moment later at most. */
+async function beingSeen(desktop: boolean): Promise<void> {
+  if (!document.hidden) {
     return;
   }
-  const notice = new window.Notification('JupyterLab', { body: text });
-  notice.onclick = () => {
-    window.focus();
-    onClick();
-  };
+  await new Promise<void>(resolve => {
+    const onChange = (): void => {
+      if (!document.hidden) {
+        document.removeEventListener('visibilitychange', onChange);
+        resolve();
+      }
+    };
+    document.addEventListener('visibilitychange', onChange);
+    if (desktop) {
+      window.setTimeout(resolve, GRACE);
+    }
+  });
 }

@@ -70,7 +70,7 @@ export class LazyWidget extends Widget {
       }
       this._content = content;
       this._takeTitle();
-      content.title.changed.connect(this._takeTitle, this);
+      content.title.changed.connect(() => this._takeTitle());
       if (isStateful(content)) {
         content.stateChanged.connect(() => this._stateChanged.emit());
       }

@@ -132,7 +132,7 @@ describe('JobsModel', () => {
       type: 'jobs',
       list: list([summary('a', { phase: 'Succeeded' }), summary('b', { phase: 'Failed' })])
     });
-    expect(told).toEqual(['a: Running -> Succeeded', 'b: Running -> Failed']);
+    expect(told).toEqual(['c:  -> Running', 'a: Running -> Succeeded', 'b: Running -> Failed']);
   });
 
   it('shows what an action answered before the change is pushed', () => {

@@ -6,6 +6,9 @@ import { readSnapshot } from '../snapshots';
 
 const sample: Sample = { name: 'income', title: 'Income', summary: '', framework: 'other', available: true, why: '' };
 
+/** What the server takes as a token. */
+const TOKEN = /^[A-Za-z0-9_-]{8,64}$/;
+
 describe('TrainingManager', () => {
   it('follows the list from the first use on', () => {
     const { manager, channel } = fakeManager();
@@ -28,10 +31,20 @@ describe('TrainingManager', () => {
     expect(told).toEqual(['new', 'again', 'sample']);
     expect(manager.jobs.rows.map(row => row.id).sort()).toEqual(['again', 'new', 'sample']);
     expect(server.received.map(({ body }) => body)).toEqual([
-      { notebook: 'a.ipynb', parameters: { epochs: 3 } },
-      { parameters: { epochs: 4 } },
+      { notebook: 'a.ipynb', parameters: { epochs: 3 }, token: expect.stringMatching(TOKEN) },
+      { parameters: { epochs: 4 }, token: expect.stringMatching(TOKEN) },
       {}
     ]);
+  });
+
+  it('asks again with the same token while the server is away', async () => {
+    let tries = 0;
+    const { manager, server } = fakeManager({
+      'POST jobs': () => (++tries === 1 ? new Response('', { status: 502 }) : summary('a'))
+    });
+    expect((await manager.submit({ notebook: 'a.ipynb' })).id).toBe('a');
+    expect(server.received).toHaveLength(2);
+    expect(server.received[0].body).toEqual(server.received[1].body);
   });
 
   it('acts, and shows what came of it', async () => {

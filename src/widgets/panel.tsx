@@ -1,7 +1,7 @@
 import { ReactWidget } from '@jupyterlab/ui-components';
 
-import { Empty } from '../components/common';
-import type { IServices } from '../tokens';
+import { Panel } from '../components/panel/Panel';
+import { DOMAIN, type IServices } from '../tokens';
 
 /** The list of jobs, the samples and what the machine has. */
 export class TrainingPanel extends ReactWidget {
@@ -11,8 +11,21 @@ export class TrainingPanel extends ReactWidget {
   }
 
   protected override render(): JSX.Element {
-    const trans = this._options.translator.load('jupyter_mltrain');
-    return <Empty title={trans.__('Training')} />;
+    const trans = this._options.translator.load(DOMAIN);
+    return <Panel services={this._options} trans={trans} isVisible={this.isVisible} />;
+  }
+
+  protected override onAfterShow(): void {
+    this.update();
+  }
+
+  protected override onAfterHide(): void {
+    this.update();
+  }
+
+  protected override onActivateRequest(): void {
+    const row = this.node.querySelector<HTMLElement>('[role="row"][tabindex="0"]');
+    (row ?? this.node.querySelector<HTMLElement>('input'))?.focus();
   }
 }
 

@@ -1,0 +1,70 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { Inventory, JobSummary } from '../../types';
+import { phaseWord } from '../common';
+import { bytes } from '../job/format';
+
+/** What stands between facts in a line. */
+const DOT = ' · ';
+
+/** Return how many replicas of each role are there: `Worker 2/2 · PS 1/1`. */
+export function replicaWords({ roles }: JobSummary): string {
+  return Object.entries(roles)
+    .map(([role, { active, succeeded, total }]) => `${role} ${active + succeeded}/${total}`)
+    .join(DOT);
+}
+
+/** Return the newest value of the metric that says most: `loss 0.0092`; `''` if there is none. */
+export function metricWords({ metrics }: JobSummary): string {
+  const name = ['loss', 'val_loss'].find(known => known in metrics) ?? Object.keys(metrics)[0];
+  return name === undefined ? '' : `${name} ${short(metrics[name])}`;
+}
+
+function short(value: number | null): string {
+  return value === null ? 'NaN' : String(Number(value.toPrecision(3)));
+}
+
+/** Return what a screen reader says of a row. */
+export function rowWords({ name, kind, phase, why }: JobSummary, trans: TranslationBundle): string {
+  return [name, kind, phaseWord(phase, trans), phase === 'Failed' ? why : ''].filter(Boolean).join(', ');
+}
+
+/** Return the day on which something was: `yesterday`, `Jan 3`, `Jan 3, 2025`; `''` for today. */
+export function dayWords(iso: string, now: Date, trans: TranslationBundle): string {
+  const then = new Date(iso);
+  const days = Math.round((midnight(now) - midnight(then)) / 86_400_000);
+  if (days < 1) {
+    return '';
+  }
+  if (days === 1) {
+    return trans.__('yesterday');
+  }
+  const year = then.getFullYear() === now.getFullYear() ? undefined : 'numeric';
+  return then.toLocaleDateString(undefined, { month: 'short', day: 'numeric', year });
+}
+
+function midnight(time: Date): number {
+  return new Date(time.getFullYear(), time.getMonth(), time.getDate()).getTime();
+}
+
+/** Return what a place has, and what of it is free: `GPU H200 1/1 free`, `16 CPU` ... */
+export function inventoryWords(inventory: Inventory, trans: TranslationBundle): string[] {
+  const { cpus, memory, slots, slotsFree } = inventory;
+  const gpus = gpusOf(inventory).map(([product, free, total]) => trans.__('GPU %1 %2/%3 free', product, free, total));
+  return [
+    ...(gpus.length > 0 ? gpus : [trans.__('no GPU')]),
+    cpus === null ? '' : trans.__('%1 CPU', cpus),
+    memory === null ? '' : trans.__('%1 memory', bytes(memory)),
+    slots === null ? '' : trans.__('%1/%2 slots free', slotsFree ?? slots, slots)
+  ].filter(Boolean);
+}
+
+/** Equal products on several nodes count as one. */
+function gpusOf({ devices }: Inventory): [product: string, free: number, total: number][] {
+  const sums = new Map<string, [number, number]>();
+  for (const { product, free, total } of devices) {
+    const [allFree, all] = sums.get(product) ?? [0, 0];
+    sums.set(product, [allFree + free, all + total]);
+  }
+  return [...sums].map(([product, [free, total]]) => [product, free, total]);
+}

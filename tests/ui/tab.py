@@ -72,6 +72,10 @@ class Tab:
         self.page.locator("#jupyterlab-splash").wait_for(state="detached")
         self.page.locator(".jp-LabShell, .jp-NotebookShell").first.wait_for()
 
+    def await_kernel(self) -> None:
+        """Wait until the open notebook's kernel is there, so that JupyterLab has nothing of its own under way."""
+        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+
     def menu(self, *path: str) -> None:
         """Choose an item of the main menu, such as ``menu("File", "Save Notebook")``."""
         top, *rest = path

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from playwright.sync_api import expect
+from playwright.sync_api import Request, Route, expect
 
 from tests.ui.gate import Gate
-from tests.ui.job import train
-from tests.ui.notebooks import write_steps
+from tests.ui.job import path_of, train
+from tests.ui.notebooks import write_quick, write_steps
 from tests.ui.tab import Tab
 
 # JupyterLab's own requests fail too while there is no server.
 NO_SERVER = "ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|Failed to fetch|WebSocket connection to"
+SUBMISSIONS = "/jupyter-mltrain/jobs"
 STEPS = ["step 0 done", "step 1 done", "step 2 done"]
 
 
@@ -60,3 +64,37 @@ def test_what_ended_without_a_server_is_told(tab: Tab, work: Path, name: str, ga
     tab.lab.start()
     job.expect_phase("Succeeded")
     expect(tab.notice("has finished")).to_be_visible()
+
+
+def is_submission(request: Request) -> bool:
+    return request.method == "POST" and urlsplit(request.url).path == SUBMISSIONS
+
+
+def test_unread_submission_is_sent_again(tab: Tab, work: Path, name: str) -> None:
+    tab.expect_problem(NO_SERVER)
+    tab.open(path_of(tab, write_quick(work, name)))
+    tab.await_kernel()
+    os.kill(tab.lab.pid, signal.SIGSTOP)
+    with tab.page.expect_request(is_submission):
+        tab.menu("Train", "Train with Defaults")
+    tab.lab.restart()
+    expect(tab.notice("has finished")).to_be_visible()
+    assert len(tab.lab.api("GET", "jobs")["jobs"]) == 1
+
+
+def test_submission_with_a_lost_answer_makes_one_job(tab: Tab, work: Path, name: str) -> None:
+    tab.expect_problem(NO_SERVER)
+    tab.open(path_of(tab, write_quick(work, name)))
+    tab.await_kernel()
+
+    def die_before_the_answer(route: Route) -> None:
+        route.fetch()
+        tab.lab.kill()
+        route.abort("connectionreset")
+
+    tab.page.route(f"**{SUBMISSIONS}?*", die_before_the_answer, times=1)
+    with tab.page.expect_event("requestfailed", is_submission):
+        tab.menu("Train", "Train with Defaults")
+    tab.lab.start()
+    expect(tab.notice("has finished")).to_be_visible()
+    assert len(tab.lab.api("GET", "jobs")["jobs"]) == 1

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from tests.ui.chromium import find_chromium, launch
 from tests.ui.gate import Gate
 from tests.ui.lab import FRONT_END, LabServer
+from tests.ui.proxy import Proxy
 from tests.ui.tab import PATIENCE, Tab
 
 VIEWPORT = {"width": 1400, "height": 900}
@@ -69,6 +70,13 @@ def work(lab: LabServer, name: str) -> Path:
 def gate(tmp_path: Path) -> Iterator[Gate]:
     with Gate(tmp_path / "gate") as gate:
         yield gate
+
+
+@pytest.fixture
+def proxy(lab: LabServer) -> Iterator[Proxy]:
+    """The way to the server, for tests that break it: ``new_tab(url=proxy.url)``."""
+    with Proxy(lab) as proxy:
+        yield proxy
 
 
 @pytest.fixture

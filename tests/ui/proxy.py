@@ -13,6 +13,7 @@ from tests.ui.lab import LabServer
 PIECE = 1 << 16
 HEAD = 1 << 20
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+CHANNEL = b"/jupyter-mltrain/channels"
 UPGRADE = re.compile(rb"^upgrade:\s*websocket\s*\r\n", re.IGNORECASE | re.MULTILINE)
 
 T = TypeVar("T")
@@ -31,7 +32,7 @@ class Proxy:
     sockets:
         Whether WebSockets get through; else the header that asks for one is lost, as behind a proxy that knows none.
     opened:
-        How many WebSockets were asked for.
+        How many WebSockets of this project were asked for; JupyterLab has its own.
     """
 
     def __init__(self, server: LabServer, cut_after: float | None = None) -> None:
@@ -103,7 +104,7 @@ class Proxy:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         is_socket = UPGRADE.search(head) is not None
-        self.opened += is_socket
+        self.opened += is_socket and CHANNEL in head.partition(b"\r\n")[0]
         try:
             server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._upstream)
         except OSError:

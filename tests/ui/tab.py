@@ -11,6 +11,11 @@ from tests.ui.lab import TOKEN, LabServer
 
 # A busy machine is no error: Playwright waits for what it looks for, and goes on as soon as it is there.
 PATIENCE = 30_000
+# What is on the console while there is no way to the server: JupyterLab has errors too, with no word of this project.
+NO_SERVER = (
+    r"ERR_|Failed to fetch|WebSocket connection to|status of 50[234]|status of 400"
+    r"|(?s:\A(?!.*jupyter-mltrain).*/static/lab/)"
+)
 
 
 class Tab:

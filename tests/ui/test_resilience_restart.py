@@ -12,10 +12,8 @@ from playwright.sync_api import Request, Route, expect
 from tests.ui.gate import Gate
 from tests.ui.job import path_of, train
 from tests.ui.notebooks import write_quick, write_steps
-from tests.ui.tab import Tab
+from tests.ui.tab import NO_SERVER, Tab
 
-# JupyterLab's own requests fail too while there is no server.
-NO_SERVER = "ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|Failed to fetch|WebSocket connection to"
 SUBMISSIONS = "/jupyter-mltrain/jobs"
 STEPS = ["step 0 done", "step 1 done", "step 2 done"]
 

@@ -67,7 +67,7 @@ class Mirror:
     def _on_jobs(self, topic: str, data: dict[str, Any]) -> None:
         page = data["list"]
         rows = {row["id"]: row for row in page["jobs"]}
-        self.state[topic] = {"jobs": rows, "total": page["total"], "counts": page["counts"]}
+        self.state[topic] = {"jobs": rows, "total": page["total"], "counts": page["counts"], "next": page["next"]}
 
     def _on_jobsChanged(self, topic: str, data: dict[str, Any]) -> None:
         state = self.state[topic]

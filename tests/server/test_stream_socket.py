@@ -80,7 +80,7 @@ def hub_of(jp_serverapp: Any) -> Callable[[], Awaitable[Any]]:
 async def test_a_job_is_followed_through_the_socket(api: Api, opened: Open) -> None:
     page = await opened()
     await page.send(type="subscribe", topic="jobs")
-    assert await page.until(lambda s: s.get("jobs")) == {"jobs": {}, "total": 0, "counts": {}}
+    assert await page.until(lambda s: s.get("jobs")) == {"jobs": {}, "total": 0, "counts": {}, "next": None}
     row = await api.submit(api.write("train.ipynb", "print('hello')", "6 * 7"))
     topics = [f"job/{row['id']}", f"notebook/{row['id']}"]
     for topic in topics:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from ...errors import NotFound
 from ...model.job import JobRef, JobStatus
 from ...service import Service
 from .leader import Leader
@@ -50,6 +51,13 @@ class Feed:
         status = await self.service.status(self.ref)
         if self._status is None:
             self.take(status)
+
+    async def refresh(self) -> None:
+        """Read the job again, after changes may have been missed."""
+        try:
+            self.take(await self.service.status(self.ref))
+        except NotFound:
+            self.delete()
 
     def take(self, job: JobStatus) -> None:
         """Take the job as it is now."""

@@ -54,12 +54,16 @@ class Hub:
     ----------
     connections:
         How many clients are connected.
+    services:
+        One for each backend.
+    table:
+        What is known of the newest jobs.
     """
 
     def __init__(self, services: Sequence[Service], *, linger: float = 10.0) -> None:
         self.connections = 0
         self.table = Table()
-        self._services = services
+        self.services = services
         self._linger = linger
         self._topics: dict[str, Topic] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
@@ -129,10 +133,10 @@ class Hub:
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """Keep the table up to date; it is complete from the beginning of this context on."""
+        """Take every change into the table, from the beginning of this context on."""
         self._hold_watches()
         try:
-            await asyncio.gather(*(watch.synced.wait() for watch in self._watches))
+            await self._synced()
             yield
         finally:
             await self._let_go_of_watches()
@@ -160,20 +164,24 @@ class Hub:
     async def _open(self, job: str) -> Feed:
         service, ref = await self._find(job)
         feed = self._feeds[job] = Feed(service, ref)
+        await self._synced()
         await feed.read()
         return feed
 
     async def _find(self, job: str) -> tuple[Service, JobRef]:
-        for service in self._services:
+        for service in self.services:
             for ref in await service.backend.find(job):
                 if ref.id == job:
                     return service, ref
         raise NotFound(f"There is no job {job!r}", hint="It may have been deleted: the list shows what there is.")
 
+    async def _synced(self) -> None:
+        await asyncio.gather(*(watch.synced.wait() for watch in self._watches))
+
     def _hold_watches(self) -> None:
         self._watchers += 1
         if self._watchers == 1:
-            self._watches = [Watch(service, self.table, self._feeds) for service in self._services]
+            self._watches = [Watch(service, self.table, self._feeds) for service in self.services]
 
     async def _let_go_of_watches(self) -> None:
         self._watchers -= 1

@@ -26,7 +26,7 @@ class Watch:
     Attributes
     ----------
     synced:
-        Everything that there was has been taken, or cannot be had for now.
+        No change is missed from here on, or none can be had for now.
     """
 
     def __init__(self, service: Service, table: Table, feeds: dict[str, Feed]) -> None:
@@ -35,7 +35,6 @@ class Watch:
         self._table = table
         self._feeds = feeds
         self._suspend = service.backend.capabilities().suspend
-        self._unseen: set[str] = set()
         self._failures = 0
         self._task = asyncio.create_task(self._run(), name=f"mltrain watch of {service.backend.name}")
 
@@ -57,9 +56,13 @@ class Watch:
             await asyncio.sleep(_RETRY_SECONDS[min(self._failures, len(_RETRY_SECONDS)) - 1])
 
     async def _watch(self) -> None:
-        self._unseen = self._table.of_backend(self._service.backend.name)
+        cursor = (await self._service.census()).cursor
+        self._table.begin(self._service.backend.name)
+        for feed in [feed for feed in self._feeds.values() if feed.service is self._service]:
+            await feed.refresh()
+        self.synced.set()
         number = 0
-        async for change in self._service.watch():
+        async for change in self._service.watch(after=cursor):
             self._take(change)
             number += 1
             if number % _AT_ONCE == 0:
@@ -72,15 +75,10 @@ class Watch:
             self._forget(change.ref.id)
         elif change.type == "synced":
             self._failures = 0
-            for job in self._unseen:
-                self._forget(job)
-            self._unseen = set()
-            self.synced.set()
 
     def _take_job(self, change: Change) -> None:
         assert change.job is not None
         job = change.job
-        self._unseen.discard(job.ref.id)
         self._table.put(job, suspend=self._suspend)
         if feed := self._feeds.get(job.ref.id):
             feed.take(job)

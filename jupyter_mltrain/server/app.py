@@ -28,6 +28,8 @@ class MltrainApp(ExtensionApp):
             os.environ["MLTRAIN_HOME"] = config.data_folder
         self.managers = Managers(config, self.serverapp.contents_manager)
         self.settings["jupyter_mltrain"] = self.managers
+        # Pages learn from it that this half is there; without it the front end asks for nothing that nobody answers.
+        self.serverapp.web_app.settings.setdefault("page_config_data", {})["jupyterMltrain"] = "true"
 
     def initialize_handlers(self) -> None:
         """Register the routes."""

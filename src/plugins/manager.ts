@@ -1,5 +1,6 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 
+import { AbsentChannel, absentSettings, hasServerExtension } from '../services/absent';
 import { TrainingManager } from '../services/manager';
 import { ITrainingManager } from '../tokens';
 
@@ -9,5 +10,8 @@ export const managerPlugin: JupyterFrontEndPlugin<ITrainingManager> = {
   description: 'Provides the manager of training jobs.',
   autoStart: true,
   provides: ITrainingManager,
-  activate: (app: JupyterFrontEnd) => new TrainingManager({ serverSettings: app.serviceManager.serverSettings })
+  activate: ({ serviceManager: { serverSettings } }: JupyterFrontEnd) =>
+    hasServerExtension()
+      ? new TrainingManager({ serverSettings })
+      : new TrainingManager({ serverSettings: absentSettings(serverSettings), channel: new AbsentChannel() })
 };

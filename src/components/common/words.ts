@@ -28,7 +28,9 @@ export function errorWords(error: TrainingError, trans: TranslationBundle): { me
   if (error.code === 'http-404') {
     return {
       message: trans.__('The server has no training extension.'),
-      hint: trans.__('Install jupyter_mltrain where the Jupyter server runs, then restart it.')
+      hint: trans.__(
+        'Install jupyter_mltrain where the Jupyter server runs. If it is there: jupyter server extension enable jupyter_mltrain. Then restart the server and reload this page.'
+      )
     };
   }
   if (error.code === 'http-401' || error.code === 'http-403') {

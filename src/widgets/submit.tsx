@@ -1,19 +1,59 @@
+import type { ISignal } from '@lumino/signaling';
 import { ReactWidget } from '@jupyterlab/ui-components';
 
-import { Empty } from '../components/common';
-import type { IServices } from '../tokens';
+import { SubmitModel } from '../components/submit/model';
+import { TabStore } from '../components/submit/store';
+import { SubmitView } from '../components/submit/SubmitView';
+import { preferences } from '../preferences';
+import { DOMAIN, type IServices } from '../tokens';
 
 /** The submit form with its live preview. */
 export class SubmitWidget extends ReactWidget {
   constructor(private readonly _options: SubmitWidget.IOptions) {
     super();
     this.addClass('jp-mltrain-SubmitWidget');
+    const { manager, path, job, ensureSaved, settings, saved } = _options;
+    this._model = new SubmitModel({
+      manager,
+      path,
+      job,
+      ensureSaved,
+      store: new TabStore(path),
+      defaultBackend: () => preferences(settings).defaultBackend
+    });
+    saved?.connect(this._onSaved);
+  }
+
+  override dispose(): void {
+    if (!this.isDisposed) {
+      this._options.saved?.disconnect(this._onSaved);
+      this._model.dispose();
+      super.dispose();
+    }
   }
 
   protected override render(): JSX.Element {
-    const trans = this._options.translator.load('jupyter_mltrain');
-    return <Empty title={trans.__('Training')} />;
+    const { translator, close, save } = this._options;
+    const trans = translator.load(DOMAIN);
+    return <SubmitView model={this._model} services={this._options} trans={trans} save={save} close={close} />;
   }
+
+  /** The notebook may have changed while the form was out of sight. */
+  protected override onAfterShow(): void {
+    void this._model.replan();
+  }
+
+  protected override onActivateRequest(): void {
+    this.node.querySelector<HTMLElement>('h2')?.focus();
+  }
+
+  private readonly _onSaved = (_: unknown, path: string): void => {
+    if (path === this._options.path) {
+      void this._model.replan();
+    }
+  };
+
+  private readonly _model: SubmitModel;
 }
 
 export namespace SubmitWidget {
@@ -21,8 +61,14 @@ export namespace SubmitWidget {
   export interface IOptions extends IServices {
     /** The notebook to train, as the contents manager names it. */
     path: string;
+    /** Id of a job whose values the form is filled with. */
+    job?: string;
+    /** Emitted with the path of each file that was saved. */
+    saved?: ISignal<unknown, string>;
     /** Offers to save the notebook where its editor has unsaved changes; false: the user wants to stop. */
     ensureSaved: () => Promise<boolean>;
+    /** Writes a text beside the notebook under a name that is free, and opens it. */
+    save?: (extension: string, text: string) => Promise<void>;
     /** Called when a job was submitted, or the user gave up: the tab is to close. */
     close: () => void;
   }

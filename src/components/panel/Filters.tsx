@@ -78,7 +78,7 @@ function Where({ filters, onChange, backends, trans }: IFiltersProps): JSX.Eleme
     return (
       <span className="jp-mltrain-Filters-where">
         {icon}
-        {backends[0]?.title ?? ''}
+        <span>{backends[0]?.title ?? ''}</span>
       </span>
     );
   }

@@ -1,5 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { defaultRangeExtractor, useVirtualizer, type Range } from '@tanstack/react-virtual';
+import { defaultRangeExtractor, useVirtualizer, type Range, type Virtualizer } from '@tanstack/react-virtual';
 import {
   forwardRef,
   useEffect,
@@ -68,6 +68,7 @@ export const JobList = forwardRef(function JobList(props: IJobListProps, ref: Fo
   const items = virtualizer.getVirtualItems();
   const focus = useRowFocus(scroller);
   useImperativeHandle(ref, () => ({ focus: focus.now }), [focus]);
+  useScrollAnchor(scroller, virtualizer, rows);
   useFurtherPages(jobs, items[items.length - 1]?.index ?? 0);
 
   const go = (to: number, extend: boolean): void => {
@@ -244,6 +245,23 @@ function useFurtherPages(jobs: JobsModel, last: number): void {
       void jobs.loadMore();
     }
   }, [jobs, rows.length, isNear, hasMore, isLoading, error]);
+}
+
+/** Keeps what is read in its place while new jobs come in above it. */
+function useScrollAnchor(
+  scroller: RefObject<HTMLDivElement>,
+  virtualizer: Virtualizer<HTMLDivElement, Element>,
+  rows: readonly JobSummary[]
+): void {
+  const first = useRef<string | undefined>(undefined);
+  useLayoutEffect(() => {
+    const top = scroller.current?.scrollTop ?? 0;
+    const added = rows.findIndex(row => row.id === first.current);
+    if (top > 0 && added > 0) {
+      virtualizer.scrollToOffset(top + virtualizer.measurementsCache[added].start);
+    }
+    first.current = rows[0]?.id;
+  }, [scroller, virtualizer, rows]);
 }
 
 interface IRowFocus {

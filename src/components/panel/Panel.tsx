@@ -87,20 +87,6 @@ export function Panel({ services, trans, isVisible }: IShared & { isVisible: boo
       <PlaceNotices backends={backends} onRetry={refresh} trans={trans} />
       <ErrorBanner error={error} trans={trans} onRetry={refresh} />
       <ErrorBanner error={bulk.error} trans={trans} onClose={bulk.dismiss} />
-      {selection.selected.size > 0 && (
-        <SelectionBar
-          jobs={selection.jobs}
-          total={jobs.total}
-          isBusy={bulk.isBusy}
-          onBulk={bulk.start}
-          onAll={jobs.hasMore && selection.selected.size === jobs.rows.length ? bulk.selectAll : null}
-          onClose={() => {
-            selection.selectNone();
-            list.current?.focus();
-          }}
-          trans={trans}
-        />
-      )}
       <JobList
         ref={list}
         jobs={jobs}
@@ -115,6 +101,20 @@ export function Panel({ services, trans, isVisible }: IShared & { isVisible: boo
       >
         <NoRows services={services} trans={trans} hasError={error !== null} onClear={() => keep(NO_FILTERS)} />
       </JobList>
+      {selection.selected.size > 0 && (
+        <SelectionBar
+          jobs={selection.jobs}
+          total={jobs.total}
+          isBusy={bulk.isBusy}
+          onBulk={bulk.start}
+          onAll={jobs.hasMore && selection.selected.size === jobs.rows.length ? bulk.selectAll : null}
+          onClose={() => {
+            selection.selectNone();
+            list.current?.focus();
+          }}
+          trans={trans}
+        />
+      )}
       {places.samples !== null && places.samples.length > 0 && (
         <Section title={trans.__('Samples')} isOpen={kept.samplesOpen} onOpen={samplesOpen => keep({ samplesOpen })}>
           <Samples samples={places.samples} services={services} trans={trans} />

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { notebookIcon, runIcon, type LabIcon } from '@jupyterlab/ui-components';
-import { useState } from 'react';
+import { runIcon } from '@jupyterlab/ui-components';
+import { useState, type ReactNode } from 'react';
 
 import { CommandIDs } from '../../commands';
 import type { IServices } from '../../tokens';
@@ -34,19 +34,20 @@ function SampleItem(props: { sample: Sample; services: IServices; trans: Transla
           {title}
         </span>
         <SampleButton
-          word={trans.__('Open')}
           label={trans.__('Open %1', title)}
-          icon={notebookIcon}
           isDisabled={busy}
           onClick={() => execute(CommandIDs.openSample)}
-        />
+        >
+          {trans.__('Open')}
+        </SampleButton>
         <SampleButton
-          word={trans.__('Run')}
           label={trans.__('Run %1', title)}
-          icon={runIcon}
           isDisabled={busy || !available}
           onClick={() => execute(CommandIDs.runSample)}
-        />
+        >
+          <runIcon.react tag="span" aria-hidden="true" width="16px" height="16px" />
+          <span className="jp-mltrain-Samples-word">{trans.__('Run')}</span>
+        </SampleButton>
       </div>
       {!available && <p className="jp-mltrain-Samples-why">{why}</p>}
     </li>
@@ -55,13 +56,12 @@ function SampleItem(props: { sample: Sample; services: IServices; trans: Transla
 
 /** Not `disabled`: the button keeps the focus, and a screen reader finds it. */
 function SampleButton(props: {
-  word: string;
   label: string;
-  icon: LabIcon;
   isDisabled: boolean;
   onClick: () => void;
+  children: ReactNode;
 }): JSX.Element {
-  const { word, label, icon: Icon, isDisabled, onClick } = props;
+  const { label, isDisabled, onClick, children } = props;
   return (
     <button
       type="button"
@@ -71,8 +71,7 @@ function SampleButton(props: {
       aria-disabled={isDisabled}
       onClick={() => !isDisabled && onClick()}
     >
-      <Icon.react tag="span" aria-hidden="true" width="16px" height="16px" />
-      <span className="jp-mltrain-Samples-word">{word}</span>
+      {children}
     </button>
   );
 }

@@ -1,6 +1,6 @@
-import type { LabIcon } from '@jupyterlab/ui-components';
+import { MenuSvg, type LabIcon } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
-import { Menu } from '@lumino/widgets';
+import type { Menu } from '@lumino/widgets';
 import { useCallback, useEffect, useRef } from 'react';
 
 /** An item of a menu; `null` draws a line. */
@@ -30,7 +30,7 @@ export function useMenu(): OpenMenu {
 
 function makeMenu(entries: readonly MenuEntry[]): Menu {
   const commands = new CommandRegistry();
-  const menu = new Menu({ commands });
+  const menu = new MenuSvg({ commands });
   menu.addClass('jp-mltrain-Menu');
   entries.forEach((entry, index) => {
     if (!entry) {

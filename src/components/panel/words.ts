@@ -10,8 +10,16 @@ const DOT = ' · ';
 /** Return how many replicas of each role are there: `Worker 2/2 · PS 1/1`. */
 export function replicaWords({ roles }: JobSummary): string {
   return Object.entries(roles)
+    .sort(([one], [other]) => placeOf(one) - placeOf(other))
     .map(([role, { active, succeeded, total }]) => `${role} ${active + succeeded}/${total}`)
     .join(DOT);
+}
+
+/** Roles in the order of their weight; others come last. */
+const ROLES = ['Master', 'Chief', 'Worker', 'PS', 'Evaluator'];
+
+function placeOf(role: string): number {
+  return (ROLES.indexOf(role) + ROLES.length + 1) % (ROLES.length + 1);
 }
 
 /** Return the newest value of the metric that says most: `loss 0.0092`; `''` if there is none. */
@@ -52,7 +60,7 @@ export function inventoryWords(inventory: Inventory, trans: TranslationBundle): 
   const { cpus, memory, slots, slotsFree } = inventory;
   const gpus = gpusOf(inventory).map(([product, free, total]) => trans.__('GPU %1 %2/%3 free', product, free, total));
   return [
-    ...(gpus.length > 0 ? gpus : [trans.__('no GPU')]),
+    ...(gpus.length > 0 ? gpus : [trans.__('No GPU')]),
     cpus === null ? '' : trans.__('%1 CPU', cpus),
     memory === null ? '' : trans.__('%1 memory', bytes(memory)),
     slots === null ? '' : trans.__('%1/%2 slots free', slotsFree ?? slots, slots)

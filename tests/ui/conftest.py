@@ -98,19 +98,28 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture
 def new_tab(
-    context: BrowserContext, lab: LabServer, name: str, tmp_path: Path, request: pytest.FixtureRequest
+    browser: Browser, context: BrowserContext, lab: LabServer, name: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Tab]]:
-    """Makes tabs; at the end none of them may have seen an error. Of a failed test there is a picture of each."""
+    """Makes tabs, ``elsewhere``: in another browser. At the end none of them may have seen an error.
+
+    Of a failed test there is a picture of each.
+    """
     tabs: list[Tab] = []
 
-    def make(server: LabServer | None = None, *, url: str | None = None, user: BrowserContext | None = None) -> Tab:
-        tabs.append(Tab(user or context, server or lab, f"{name}-{len(tabs)}", url))
+    others: list[BrowserContext] = []
+
+    def make(server: LabServer | None = None, *, url: str | None = None, elsewhere: bool = False) -> Tab:
+        if elsewhere:
+            others.append(browser.new_context(viewport=VIEWPORT, reduced_motion="reduce"))
+        tabs.append(Tab(others[-1] if elsewhere else context, server or lab, f"{name}-{len(tabs)}", url))
         return tabs[-1]
 
     yield make
     if request.node.stash.get(FAILED, False):
         for number, tab in enumerate(tabs):
             tab.page.screenshot(path=tmp_path / f"tab-{number}.png")
+    for other in others:
+        other.close()
     assert [tab.unexpected_problems() for tab in tabs if tab.unexpected_problems()] == []
 
 

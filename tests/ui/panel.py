@@ -14,7 +14,8 @@ class Panel:
     def __init__(self, tab: Tab) -> None:
         self.tab = tab
         self.root: Locator = tab.page.locator("#jupyter-mltrain-panel .jp-mltrain-Panel")
-        tab.menu("Train", "Training Jobs")
+        if not self.root.is_visible():
+            tab.page.get_by_role("tab", name="Training", exact=True).click()
         self.root.wait_for()
 
     @property
@@ -36,8 +37,8 @@ class Panel:
         return JobTab(self.tab.page)
 
     def act(self, name: str, action: str) -> None:
-        """Choose an item of the row's menu."""
-        self.row(name).get_by_role("button", name="More").click()
+        """Choose an item of the row's context menu."""
+        self.row(name).click(button="right")
         self.tab.menu_item(action).click()
 
     def run_sample(self, title: str) -> None:

@@ -3,6 +3,9 @@ import type { IChannel } from './channel';
 import type { TopicData } from './snapshots';
 import { TopicModel } from './topic';
 
+/** Points that tell how long a step takes now. */
+const RECENT = 50;
+
 /** One line of a chart. `x` is the step, or the number of the point where none was given; null: not finite. */
 export interface ISeries {
   replica: string;
@@ -38,6 +41,16 @@ export class MetricsModel extends TopicModel {
       }
     }
     return [...found.values()];
+  }
+
+  /** How long a step takes: the median of the newest ones; null where the points have no steps that go on. */
+  get secondsPerStep(): number | null {
+    const points = this._points.filter(({ step }) => step !== null).slice(-RECENT);
+    const paces = points.slice(1).flatMap(({ step, time }, index) => {
+      const steps = step! - points[index].step!;
+      return steps > 0 ? [(time - points[index].time) / steps] : [];
+    });
+    return paces.sort((one, other) => one - other)[Math.floor(paces.length / 2)] ?? null;
   }
 
   protected take(data: TopicData): boolean {

@@ -1,14 +1,16 @@
 import type { IOutput } from '@jupyterlab/nbformat';
 import { MimeModel, OutputModel, type IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { memo, useMemo } from 'react';
+import { memo, useMemo, useRef, type RefObject } from 'react';
 
 import type { CellState } from '../../types';
 import { StateIcon } from '../common';
 import { useNow } from '../hooks';
 import { Code } from './Code';
 import { seconds } from './format';
+import { bounded, textOf } from './outputs';
 import { Rendered } from './Rendered';
+import { useNear } from './useNear';
 
 interface ICellProps {
   /** A new object for each change. */
@@ -16,42 +18,70 @@ interface ICellProps {
   language: string;
   rendermime: IRenderMimeRegistry;
   trans: TranslationBundle;
+  /** The box that the cells scroll in. */
+  box: RefObject<Element>;
 }
 
-/** One cell. Rendered again only when it is another object. */
+/**
+ * One cell. Rendered again only when it is another object, and not before it comes near what is seen: until then it is
+ * its plain source.
+ */
 export const Cell = memo(function Cell(props: ICellProps): JSX.Element {
-  const { cell } = props.state;
-  const source = textOf(cell.source);
-  if (cell.cell_type === 'markdown') {
-    return <Markdown source={source} rendermime={props.rendermime} />;
-  }
-  return cell.cell_type === 'code' ? (
-    <CodeCell {...props} source={source} />
-  ) : (
-    <pre className="jp-mltrain-Cell jp-mltrain-Code">{source}</pre>
+  const { state, box } = props;
+  const host = useRef<HTMLDivElement>(null);
+  const isNear = useNear(host, box);
+  const kind = state.cell.cell_type;
+  const isCode = kind === 'code';
+  return (
+    <div
+      ref={host}
+      className="jp-mltrain-Cell"
+      data-type={kind}
+      data-status={isCode ? state.status : undefined}
+      aria-current={isCode && state.status === 'running' ? 'step' : undefined}
+    >
+      {isCode && <Prompt {...props} />}
+      <div className="jp-mltrain-Cell-body">{isNear ? <Body {...props} /> : <Plain state={state} />}</div>
+    </div>
   );
 });
 
-function Markdown({ source, rendermime }: { source: string; rendermime: IRenderMimeRegistry }): JSX.Element {
-  const model = useMemo(() => new MimeModel({ trusted: false, data: { 'text/markdown': source } }), [source]);
-  return <Rendered className="jp-mltrain-Cell" rendermime={rendermime} model={model} />;
+function Plain({ state }: { state: CellState }): JSX.Element {
+  return <pre className="jp-mltrain-Code">{textOf(state.cell.source)}</pre>;
 }
 
-function CodeCell({ state, source, language, rendermime, trans }: ICellProps & { source: string }): JSX.Element {
+function Body(props: ICellProps): JSX.Element {
+  const { state, language, rendermime } = props;
+  const source = textOf(state.cell.source);
+  switch (state.cell.cell_type) {
+    case 'markdown':
+      return <Markdown source={source} rendermime={rendermime} />;
+    case 'code':
+      return (
+        <>
+          <Code source={source} language={language} rendermime={rendermime} />
+          <Outputs {...props} />
+        </>
+      );
+    default:
+      return <Plain state={state} />;
+  }
+}
+
+function Markdown({ source, rendermime }: { source: string; rendermime: IRenderMimeRegistry }): JSX.Element {
+  const model = useMemo(() => new MimeModel({ trusted: false, data: { 'text/markdown': source } }), [source]);
+  return <Rendered rendermime={rendermime} model={model} />;
+}
+
+/** Number, state and time of a code cell. */
+function Prompt({ state, trans }: ICellProps): JSX.Element {
   const { cell, status } = state;
-  const outputs = (cell.outputs ?? []) as IOutput[];
   const count = typeof cell.execution_count === 'number' ? cell.execution_count : ' ';
   return (
-    <div className="jp-mltrain-Cell" data-status={status} aria-current={status === 'running' ? 'step' : undefined}>
-      <div className="jp-mltrain-Cell-head">
-        <span className="jp-mltrain-Cell-count">{`[${status === 'running' ? '*' : count}]:`}</span>
-        {status !== 'pending' && <StateIcon phase={PHASES[status]} trans={trans} />}
-        <CellTime state={state} />
-      </div>
-      <Code source={source} language={language} rendermime={rendermime} />
-      {outputs.map((output, index) => (
-        <Output key={index} output={output} rendermime={rendermime} />
-      ))}
+    <div className="jp-mltrain-Cell-prompt">
+      <span className="jp-mltrain-Cell-count">{`[${status === 'running' ? '*' : count}]:`}</span>
+      {status !== 'pending' && <StateIcon phase={PHASES[status]} trans={trans} bare={status === 'completed'} />}
+      <CellTime state={state} />
     </div>
   );
 }
@@ -66,14 +96,28 @@ function CellTime({ state }: { state: CellState }): JSX.Element | null {
   return value === null ? null : <span className="jp-mltrain-Cell-time">{seconds(value)}</span>;
 }
 
-/** One output, untrusted. */
-const Output = memo(function Output(props: { output: IOutput; rendermime: IRenderMimeRegistry }): JSX.Element {
-  const { output, rendermime } = props;
-  const model = useMemo(() => new OutputModel({ value: output, trusted: false }), [output]);
-  return <Rendered className="jp-mltrain-Output" rendermime={rendermime} model={model} />;
-});
-
-/** nbformat allows a text as one string or as a list of lines. */
-function textOf(text: unknown): string {
-  return Array.isArray(text) ? text.join('') : typeof text === 'string' ? text : '';
+function Outputs({ state, rendermime, trans }: ICellProps): JSX.Element[] {
+  const outputs = (state.cell.outputs ?? []) as IOutput[];
+  return outputs.map((output, index) => <Output key={index} output={output} rendermime={rendermime} trans={trans} />);
 }
+
+/** One output, untrusted. */
+const Output = memo(function Output(props: {
+  output: IOutput;
+  rendermime: IRenderMimeRegistry;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { output, rendermime, trans } = props;
+  const { value, left } = useMemo(() => bounded(output), [output]);
+  const model = useMemo(() => new OutputModel({ value, trusted: false }), [value]);
+  return (
+    <>
+      {left > 0 && (
+        <p className="jp-mltrain-Quiet">
+          {trans.__('%1 characters before these are not shown; the log has them.', left.toLocaleString())}
+        </p>
+      )}
+      <Rendered className="jp-mltrain-Output" rendermime={rendermime} model={model} />
+    </>
+  );
+});

@@ -1,24 +1,26 @@
-import { useEffect, useRef, useSyncExternalStore } from 'react';
+import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 import type uPlot from 'uplot';
 
-import type { ISeries } from '../../services/metrics';
-import { aligned, chartOptions } from './chart-data';
+import { aligned, chartOptions, type ILine } from './chart-data';
 
 const HEIGHT = 200;
 
-/** A metric by step. The table beside it says the same to those who do not see it. */
-export function Chart(props: { series: readonly ISeries[]; label: string }): JSX.Element {
-  const { series, label } = props;
+/** Metrics by step. The table beside it says the same to those who do not see it. */
+export function Chart(props: { lines: readonly ILine[]; label: string; step: string }): JSX.Element {
+  const { lines, label, step } = props;
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const newest = useRef(series);
   const theme = useTheme();
-  const lines = series.map(({ replica }) => replica).join('\n');
+  const labels = lines.map(line => line.label).join('\n');
+  const data = useMemo(() => aligned(lines), [lines]);
+  const newest = useRef({ lines, data });
 
   useEffect(() => {
-    newest.current = series;
-    plot.current?.setData(aligned(series));
-  }, [series]);
+    newest.current = { lines, data };
+    if (plot.current) {
+      refill(plot.current, data);
+    }
+  }, [lines, data]);
 
   // Anew for other lines and for another theme: uPlot's options are fixed.
   useEffect(() => {
@@ -26,8 +28,8 @@ export function Chart(props: { series: readonly ISeries[]; label: string }): JSX
     let isWanted = true;
     void import('uplot').then(({ default: UPlot }) => {
       if (isWanted) {
-        const options = chartOptions(newest.current, node.clientWidth, HEIGHT);
-        plot.current = new UPlot(options, aligned(newest.current), node);
+        const options = chartOptions(newest.current.lines, step, node.clientWidth, HEIGHT);
+        plot.current = new UPlot(options, newest.current.data, node);
       }
     });
     const observer = new ResizeObserver(() => plot.current?.setSize({ width: node.clientWidth, height: HEIGHT }));
@@ -38,9 +40,20 @@ export function Chart(props: { series: readonly ISeries[]; label: string }): JSX
       plot.current?.destroy();
       plot.current = null;
     };
-  }, [theme, lines]);
+  }, [theme, labels, step]);
 
   return <div ref={host} className="jp-mltrain-Chart" role="img" aria-label={label} />;
+}
+
+/** Show new values; who has zoomed in stays where he is. */
+function refill(plot: uPlot, data: uPlot.AlignedData): void {
+  const { min, max } = plot.scales.x;
+  const [steps] = plot.data;
+  const isWhole = steps.length < 2 || (min! <= steps[0] && max! >= steps[steps.length - 1]);
+  plot.setData(data, isWhole);
+  if (!isWhole) {
+    plot.redraw();
+  }
 }
 
 /** Return the name of Lab's theme, anew when another was chosen. */

@@ -43,6 +43,15 @@ export function JobView(props: {
     setReplica(name);
     onTab('logs');
   };
+  const panels: Record<JobTab, () => JSX.Element> = {
+    overview: () => <Overview {...shared} onLog={showLog} />,
+    notebook: () => <LiveNotebook {...shared} />,
+    logs: () => <Logs {...shared} replica={replica} onReplica={setReplica} />,
+    metrics: () => <Metrics {...shared} />,
+    events: () => <Events {...shared} />,
+    manifest: () => <Manifest {...shared} />,
+    provenance: () => <Provenance {...shared} />
+  };
   return (
     <div className="jp-mltrain-Job">
       <ErrorBanner error={error} trans={trans} />
@@ -53,15 +62,8 @@ export function JobView(props: {
         tabs={JOB_TABS.map(name => ({ name, title: tabTitle(name, trans) }))}
         current={tab}
         onSelect={onTab}
-      >
-        {tab === 'overview' && <Overview {...shared} onLog={showLog} />}
-        {tab === 'notebook' && <LiveNotebook {...shared} />}
-        {tab === 'logs' && <Logs {...shared} replica={replica} onReplica={setReplica} />}
-        {tab === 'metrics' && <Metrics {...shared} />}
-        {tab === 'events' && <Events {...shared} />}
-        {tab === 'manifest' && <Manifest {...shared} />}
-        {tab === 'provenance' && <Provenance {...shared} />}
-      </TabList>
+        panel={name => panels[name]()}
+      />
     </div>
   );
 }

@@ -1,4 +1,5 @@
-import { useEffect, useRef, useState } from 'react';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { useEffect, useRef, useState, type FormEvent, type MouseEvent, type RefObject } from 'react';
 
 import type { NotebookModel } from '../../services/notebook';
 import { Empty, ErrorBanner } from '../common';
@@ -14,43 +15,31 @@ export function LiveNotebook(props: ITabProps): JSX.Element | null {
   return model && <Cells {...props} model={model} />;
 }
 
-function Cells({ model, services, trans }: ITabProps & { model: NotebookModel }): JSX.Element {
+function Cells({ model, job, services, trans }: ITabProps & { model: NotebookModel }): JSX.Element {
   const { cells, progress, failure, error, isReady, metadata } = useModel(model);
-  const list = useRef<HTMLDivElement>(null);
+  const box = useRef<HTMLDivElement>(null);
   const running = cells.findIndex(cell => cell.status === 'running');
   const [follows, setFollows] = useState(true);
-  useEffect(() => {
-    if (follows && running >= 0) {
-      list.current?.children[running]?.scrollIntoView?.({ block: 'nearest' });
-    }
-  }, [follows, running]);
+  useFollowed(box, follows ? running : -1);
 
   if (!isReady) {
     return error ? <ErrorBanner error={error} trans={trans} /> : <Empty title={trans.__('Loading…')} />;
   }
   if (cells.length === 0) {
-    return <Empty title={trans.__('Nothing has run yet.')} />;
+    return <Empty title={job.summary.finished ? trans.__('Nothing has run.') : trans.__('Nothing has run yet.')} />;
   }
+  const language = languageOf(metadata);
   const release = (): void => setFollows(false);
   return (
     <div className="jp-mltrain-Notebook">
       <ErrorBanner error={error} trans={trans} />
       <div className="jp-mltrain-Bar">
-        {progress && <span role="status">{trans.__('%1 of %2 cells', progress.done, progress.total)}</span>}
-        {running >= 0 && (
-          <button
-            type="button"
-            className="jp-mltrain-Button"
-            aria-pressed={follows}
-            onClick={() => setFollows(!follows)}
-          >
-            {trans.__('Follow Running Cell')}
-          </button>
-        )}
+        {progress && <span>{trans.__('%1 of %2 cells', progress.done, progress.total)}</span>}
+        {running >= 0 && <FollowButton follows={follows} trans={trans} onClick={() => setFollows(!follows)} />}
       </div>
       {failure && <p className="jp-mltrain-Notebook-failure">{failure}</p>}
       <div
-        ref={list}
+        ref={box}
         className="jp-mltrain-Notebook-cells"
         role="region"
         aria-label={trans.__('Cells')}
@@ -59,22 +48,57 @@ function Cells({ model, services, trans }: ITabProps & { model: NotebookModel })
         onTouchMove={release}
         onPointerDown={release}
         onKeyDown={event => SCROLLING.has(event.key) && release()}
+        onClickCapture={stopCommands}
+        onSubmitCapture={stopForms}
       >
         {cells.map((cell, index) => (
-          <Cell
-            key={index}
-            state={cell}
-            language={languageOf(metadata)}
-            rendermime={services.rendermime}
-            trans={trans}
-          />
+          <Cell key={index} state={cell} language={language} rendermime={services.rendermime} trans={trans} box={box} />
         ))}
       </div>
     </div>
   );
 }
 
+function FollowButton(props: { follows: boolean; trans: TranslationBundle; onClick: () => void }): JSX.Element {
+  const { follows, trans, onClick } = props;
+  return (
+    <button type="button" className="jp-mltrain-Button" aria-pressed={follows} onClick={onClick}>
+      {trans.__('Follow Running Cell')}
+    </button>
+  );
+}
+
 const SCROLLING = new Set(['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', 'Home', 'End', ' ']);
+
+/** Keep a cell in sight, its end if it is higher than what is seen, also while it grows; -1: none. */
+function useFollowed(box: RefObject<HTMLElement>, index: number): void {
+  useEffect(() => {
+    const cell = box.current?.children[index];
+    if (!cell) {
+      return;
+    }
+    const show = (): void => {
+      const isHigh = cell.clientHeight > box.current!.clientHeight;
+      cell.scrollIntoView({ block: isHigh ? 'end' : 'nearest' });
+    };
+    const observer = new ResizeObserver(show);
+    observer.observe(cell);
+    return () => observer.disconnect();
+  }, [box, index]);
+}
+
+/** The sanitiser lets buttons through that would run one of JupyterLab's commands, with arguments of their own. */
+function stopCommands(event: MouseEvent): void {
+  if ((event.target as Element).closest('[data-commandlinker-command]')) {
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}
+
+/** A form in an output leads nowhere: without an address of its own it would load the page anew. */
+function stopForms(event: FormEvent): void {
+  event.preventDefault();
+}
 
 function languageOf(metadata: Readonly<Record<string, unknown>>): string {
   const { name } = (metadata.language_info ?? {}) as { name?: unknown };

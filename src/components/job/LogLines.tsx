@@ -1,9 +1,19 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { forwardRef, memo, useEffect, useImperativeHandle, useRef, type UIEvent } from 'react';
+import {
+  forwardRef,
+  memo,
+  useEffect,
+  useImperativeHandle,
+  useLayoutEffect,
+  useRef,
+  type RefObject,
+  type UIEvent
+} from 'react';
 
 import type { LogModel } from '../../services/log';
 import { useModel } from '../hooks';
-import { parseAnsi, stripAnsi } from './ansi';
+import { overwritten, parseAnsi, plainText } from './ansi';
+import { Marked } from './Marked';
 
 /**
  * Height of a line in pixels, as in the style sheet. Browsers know no element higher than 17,895,697 pixels (Firefox's
@@ -41,6 +51,7 @@ export const LogLines = forwardRef(function LogLines(
   const { length, firstNumber } = useModel(model);
   const scroller = useRef<HTMLDivElement>(null);
   const lastTop = useRef(0);
+  // eslint-disable-next-line react-hooks/incompatible-library -- nothing of it is memoized
   const virtualizer = useVirtualizer({
     count: length,
     getScrollElement: () => scroller.current,
@@ -54,6 +65,8 @@ export const LogLines = forwardRef(function LogLines(
       scroller.current.scrollTop = length * LINE;
     }
   }, [follows, length]);
+
+  useAnchored(scroller, length, firstNumber, follows);
 
   useImperativeHandle(
     ref,
@@ -102,6 +115,19 @@ export const LogLines = forwardRef(function LogLines(
   );
 });
 
+/** Keep what is seen in its place when lines come or go before it: the whole log was loaded, or its oldest dropped. */
+function useAnchored(scroller: RefObject<HTMLElement>, length: number, first: number | null, follows: boolean): void {
+  const before = useRef({ length, first });
+  useLayoutEffect(() => {
+    const was = before.current;
+    before.current = { length, first };
+    if (first !== was.first && !follows && scroller.current) {
+      const more = first === null || was.first === null ? length - was.length : was.first - first;
+      scroller.current.scrollBy({ top: more * LINE, behavior: 'instant' });
+    }
+  }, [scroller, length, first, follows]);
+}
+
 const Line = memo(function Line(props: {
   text: string;
   number: number | null;
@@ -109,16 +135,18 @@ const Line = memo(function Line(props: {
   query: string;
 }): JSX.Element {
   const { text, number, isCurrent, query } = props;
-  const isMatch = query !== '' && stripAnsi(text).toLowerCase().includes(query);
-  const shown = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  const isMatch = query !== '' && plainText(text).toLowerCase().includes(query);
+  const whole = overwritten(text);
+  const left = whole.length - LONGEST;
   return (
     <div className="jp-mltrain-LogLine" data-match={isMatch || undefined} aria-current={isCurrent || undefined}>
       {number !== null && <span className="jp-mltrain-LogLine-number" data-number={number} />}
-      {parseAnsi(shown).map(({ text: part, className, style }, index) => (
+      {parseAnsi(left > 0 ? whole.slice(0, LONGEST) : whole).map(({ text: part, className, style }, index) => (
         <span key={index} className={className} style={style}>
-          {part}
+          <Marked text={part} query={isMatch ? query : ''} />
         </span>
       ))}
+      {left > 0 && <span className="jp-mltrain-LogLine-left" data-left={left.toLocaleString()} />}
     </div>
   );
 });

@@ -8,6 +8,7 @@ import { useModel, useOwnModel } from '../hooks';
 import type { ITabProps } from './JobView';
 import { LogLines, type ILogLines } from './LogLines';
 import { LogSearch } from './search';
+import { byRole, replicaTitle } from './replicas';
 import { SearchBar } from './SearchBar';
 
 /** The log of one replica at a time; the leader's at first. */
@@ -40,9 +41,9 @@ function ReplicaPicker(props: {
       value={current}
       onChange={({ target }) => onPick(target.value)}
     >
-      {replicas.map(({ name, role, index, leader }) => (
-        <option key={name} value={name}>
-          {leader ? trans.__('%1 %2 (leader)', role, index) : `${role} ${index}`}
+      {byRole(replicas).map((replica, place) => (
+        <option key={replica.name} value={replica.name}>
+          {[replicaTitle(replica, place), replica.leader && trans.__('(leader)')].filter(Boolean).join(' ')}
         </option>
       ))}
     </select>

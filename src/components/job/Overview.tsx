@@ -1,35 +1,30 @@
 import { StateIcon } from '../common';
+import { isOutOfMemory, raiseMemory } from '../panel/raise';
 import { Conditions } from './Conditions';
 import { CopyButton } from './CopyButton';
 import { Facts, isFilled, Values } from './Facts';
 import { localTime, measured } from './format';
+import { imageOf } from './image';
 import type { ITabProps } from './JobView';
+import { byRole, culpritOf, replicaTitle } from './replicas';
 import { ReplicaTable } from './ReplicaTable';
 import { whySentence } from './why';
 
+type IOverviewProps = ITabProps & { onLog: (replica: string) => void };
+
 /** How it stands, at one glance, and why. */
-export function Overview(props: ITabProps & { onLog: (replica: string) => void }): JSX.Element {
+export function Overview(props: IOverviewProps): JSX.Element {
   const { job, trans, onLog } = props;
-  const { summary, replicas } = job;
-  const failed = replicas.find(replica => replica.phase === 'Failed');
   return (
     <div className="jp-mltrain-Overview">
-      <div className="jp-mltrain-Why" data-phase={summary.phase}>
-        <StateIcon phase={summary.phase} trans={trans} bare />
-        <p aria-live="polite">{whySentence(summary, trans)}</p>
-        {failed && (
-          <button type="button" className="jp-mltrain-Button" onClick={() => onLog(failed.name)}>
-            {trans.__('Log of %1', failed.name)}
-          </button>
-        )}
-      </div>
+      <Why {...props} />
       <section>
         <h3>{trans.__('Conditions')}</h3>
-        <Conditions conditions={job.conditions} trans={trans} />
+        <Conditions job={job} trans={trans} />
       </section>
       <section>
         <h3>{trans.__('Replicas')}</h3>
-        <ReplicaTable replicas={replicas} trans={trans} onLog={onLog} />
+        <ReplicaTable replicas={job.replicas} trans={trans} onLog={onLog} />
       </section>
       <section>
         <h3>{trans.__('Job')}</h3>
@@ -39,15 +34,40 @@ export function Overview(props: ITabProps & { onLog: (replica: string) => void }
   );
 }
 
+/** One sentence, and what can be done about it. */
+function Why({ job, services, trans, onLog }: IOverviewProps): JSX.Element {
+  const { summary } = job;
+  const replicas = byRole(job.replicas);
+  // A job that went well may have replicas that were stopped when it was done.
+  const failed = summary.phase === 'Failed' || summary.phase === 'Restarting' ? culpritOf(replicas) : undefined;
+  return (
+    <div className="jp-mltrain-Why" data-phase={summary.phase}>
+      <StateIcon phase={summary.phase} trans={trans} bare />
+      <p>{whySentence(summary, trans)}</p>
+      {isOutOfMemory(summary) && (
+        <button type="button" className="jp-mltrain-Button" onClick={() => void raiseMemory(services, summary, trans)}>
+          {trans.__('Raise Memory…')}
+        </button>
+      )}
+      {failed && (
+        <button type="button" className="jp-mltrain-Button" onClick={() => onLog(failed.name)}>
+          {trans.__('Log of %1', replicaTitle(failed, replicas.indexOf(failed)))}
+        </button>
+      )}
+    </div>
+  );
+}
+
 function JobFacts({ job, trans }: ITabProps): JSX.Element {
   const { summary, outputs, parameters } = job;
   const metrics = Object.entries(summary.metrics).map(([name, value]) => `${name} ${measured(value)}`);
+  const image = imageOf(job);
   return (
     <Facts
       facts={[
         [trans.__('Notebook'), summary.notebook],
         [trans.__('Where'), [summary.backend, summary.namespace].filter(Boolean).join(' / ')],
-        [trans.__('Submitted'), localTime(summary.createdAt)],
+        [trans.__('Image'), image && <code>{image}</code>],
         [trans.__('Started'), localTime(summary.startedAt)],
         [trans.__('Finished'), localTime(summary.finishedAt)],
         [trans.__('Newest metrics'), metrics.join(' · ')],

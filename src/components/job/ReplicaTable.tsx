@@ -1,8 +1,17 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { ReactNode } from 'react';
 
 import type { Replica } from '../../types';
-import { Elapsed } from '../common';
+import { Elapsed, StateIcon } from '../common';
 import { bytes } from './format';
+import { byRole, replicaTitle } from './replicas';
+
+interface IRowProps {
+  replica: Replica;
+  title: string;
+  trans: TranslationBundle;
+  onLog: (replica: string) => void;
+}
 
 /** The replicas, by role and index. */
 export function ReplicaTable(props: {
@@ -14,23 +23,16 @@ export function ReplicaTable(props: {
   if (replicas.length === 0) {
     return <p className="jp-mltrain-Quiet">{trans.__('None yet.')}</p>;
   }
-  const heads = [
-    trans.__('Replica'),
-    trans.__('Phase'),
-    trans.__('Time'),
-    trans.__('Restarts'),
-    trans.__('Exit code'),
-    trans.__('Node'),
-    trans.__('GPU'),
-    trans.__('Peak memory'),
-    trans.__('Log')
-  ];
+  const columns = columnsOf(trans);
   return (
     <div className="jp-mltrain-Scroll" role="region" aria-label={trans.__('Replicas')} tabIndex={0}>
       <table className="jp-mltrain-Table">
         <thead>
           <tr>
-            {heads.map(head => (
+            <th scope="col">{trans.__('Replica')}</th>
+            <th scope="col">{trans.__('Log')}</th>
+            <th scope="col">{trans.__('Phase')}</th>
+            {columns.map(({ head }) => (
               <th key={head} scope="col">
                 {head}
               </th>
@@ -38,8 +40,15 @@ export function ReplicaTable(props: {
           </tr>
         </thead>
         <tbody>
-          {byRole(replicas).map(replica => (
-            <Row key={replica.name} replica={replica} trans={trans} onLog={onLog} />
+          {byRole(replicas).map((replica, place) => (
+            <Row
+              key={replica.name}
+              replica={replica}
+              title={replicaTitle(replica, place)}
+              columns={columns}
+              trans={trans}
+              onLog={onLog}
+            />
           ))}
         </tbody>
       </table>
@@ -47,39 +56,58 @@ export function ReplicaTable(props: {
   );
 }
 
-function Row(props: { replica: Replica; trans: TranslationBundle; onLog: (name: string) => void }): JSX.Element {
-  const { replica, trans, onLog } = props;
-  const { name, role, index, phase, reason, message } = replica;
-  const title = `${role} ${index}`;
+interface IColumn {
+  head: string;
+  /** Nothing where the backend does not know. */
+  cell: (replica: Replica) => ReactNode;
+}
+
+function columnsOf(trans: TranslationBundle): readonly IColumn[] {
+  return [
+    {
+      head: trans.__('Time'),
+      cell: ({ startedAt, finishedAt }) => startedAt && <Elapsed since={startedAt} until={finishedAt} />
+    },
+    { head: trans.__('Restarts'), cell: ({ restarts }) => restarts },
+    { head: trans.__('Exit code'), cell: ({ exitCode }) => exitCode },
+    { head: trans.__('Peak memory'), cell: ({ peakMemory }) => (peakMemory === null ? null : bytes(peakMemory)) },
+    { head: trans.__('GPU'), cell: ({ devices }) => devices.join(', ') },
+    { head: trans.__('Node'), cell: ({ node }) => node }
+  ];
+}
+
+function Row({ replica, title, columns, trans, onLog }: IRowProps & { columns: readonly IColumn[] }): JSX.Element {
   return (
-    <tr data-phase={phase}>
-      <th scope="row" title={name}>
+    <tr data-phase={replica.phase}>
+      <th scope="row" title={replica.name}>
         {title}
         {replica.leader && <span className="jp-mltrain-Quiet"> {trans.__('(leader)')}</span>}
       </th>
-      <td title={message}>{[phase, reason].filter(Boolean).join(': ')}</td>
-      <td>
-        <Elapsed since={replica.startedAt} until={replica.finishedAt} />
-      </td>
-      <td>{replica.restarts}</td>
-      <td>{replica.exitCode ?? '–'}</td>
-      <td>{replica.node || '–'}</td>
-      <td>{replica.devices.join(', ') || '–'}</td>
-      <td>{replica.peakMemory === null ? '–' : bytes(replica.peakMemory)}</td>
       <td>
         <button
           type="button"
-          className="jp-mltrain-Button"
+          className="jp-mltrain-LinkButton"
           aria-label={trans.__('Log of %1', title)}
-          onClick={() => onLog(name)}
+          onClick={() => onLog(replica.name)}
         >
           {trans.__('Log')}
         </button>
       </td>
+      <td className="jp-mltrain-Table-text">
+        <StateIcon phase={replica.phase} trans={trans} />
+        <Cause replica={replica} />
+      </td>
+      {columns.map(({ head, cell }) => (
+        <td key={head}>{shown(cell(replica))}</td>
+      ))}
     </tr>
   );
 }
 
-function byRole(replicas: readonly Replica[]): Replica[] {
-  return [...replicas].sort((one, other) => one.role.localeCompare(other.role) || one.index - other.index);
+/** Why a replica is as it is, where that says more than its phase. */
+function Cause({ replica: { phase, reason, message } }: { replica: Replica }): JSX.Element | null {
+  const said = phase === 'Succeeded' ? '' : [reason !== 'Error' && reason, message].filter(Boolean).join(': ');
+  return said ? <p className="jp-mltrain-Quiet">{said}</p> : null;
 }
+
+const shown = (value: ReactNode): ReactNode => (value === null || value === '' ? '–' : value);

@@ -1,4 +1,4 @@
-import { useId, useRef, type KeyboardEvent, type ReactNode } from 'react';
+import { useId, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 
 /** A tab's name and title. */
 export interface ITab<Name extends string> {
@@ -6,16 +6,22 @@ export interface ITab<Name extends string> {
   title: string;
 }
 
-/** Tabs by the ARIA pattern: one tab stop, arrows, Home and End go from tab to tab and show it. */
+/**
+ * Tabs by the ARIA pattern: one tab stop, arrows, Home and End go from tab to tab and show it.
+ *
+ * A tab is made when it is first shown. From then on it stays, so that whoever comes back finds it as it was left.
+ */
 export function TabList<Name extends string>(props: {
   label: string;
   tabs: readonly ITab<Name>[];
   current: Name;
   onSelect: (name: Name) => void;
-  children: ReactNode;
+  /** What a tab shows. */
+  panel: (name: Name) => ReactNode;
 }): JSX.Element {
-  const { label, tabs, current, onSelect, children } = props;
+  const { label, tabs, current, onSelect, panel } = props;
   const id = useId();
+  const made = useMade(current);
   const list = useRef<HTMLDivElement>(null);
 
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -39,7 +45,7 @@ export function TabList<Name extends string>(props: {
             id={`${id}-${name}`}
             className="jp-mltrain-TabList-tab"
             aria-selected={name === current}
-            aria-controls={`${id}-panel`}
+            aria-controls={`${id}-${name}-panel`}
             tabIndex={name === current ? 0 : -1}
             onClick={() => onSelect(name)}
           >
@@ -47,17 +53,33 @@ export function TabList<Name extends string>(props: {
           </button>
         ))}
       </div>
-      <div
-        id={`${id}-panel`}
-        className="jp-mltrain-TabPanel"
-        role="tabpanel"
-        aria-labelledby={`${id}-${current}`}
-        tabIndex={0}
-      >
-        {children}
+      <div className="jp-mltrain-TabPanels">
+        {tabs.map(({ name }) => (
+          <div
+            key={name}
+            id={`${id}-${name}-panel`}
+            className="jp-mltrain-TabPanel"
+            role="tabpanel"
+            aria-labelledby={`${id}-${name}`}
+            // Not `display: none`, which would lose how far it was scrolled.
+            style={name === current ? undefined : { visibility: 'hidden' }}
+            tabIndex={0}
+          >
+            {made.has(name) && panel(name)}
+          </div>
+        ))}
       </div>
     </>
   );
+}
+
+/** Return the names that were the current one so far. */
+function useMade<Name>(current: Name): ReadonlySet<Name> {
+  const [made, setMade] = useState<ReadonlySet<Name>>(() => new Set([current]));
+  if (!made.has(current)) {
+    setMade(new Set([...made, current]));
+  }
+  return made;
 }
 
 /** Return the index that a key leads to; null: the key is not for tabs. */

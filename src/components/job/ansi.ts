@@ -28,9 +28,15 @@ const NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'wh
 // eslint-disable-next-line no-control-regex -- they are what is looked for
 const ESCAPE = /\x1b(?:\[([0-9;:?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])/g;
 
-/** Return a line without its escape sequences. */
-export function stripAnsi(line: string): string {
-  return line.includes('\x1b') ? line.replace(ESCAPE, '') : line;
+/** Return what a terminal shows of a line whose writer went back to its beginning, as progress bars do. */
+export function overwritten(line: string): string {
+  return line.includes('\r') ? (line.split('\r').filter(Boolean).at(-1) ?? '') : line;
+}
+
+/** Return a line as it is read: without escape sequences, and without what was overwritten. */
+export function plainText(line: string): string {
+  const shown = overwritten(line);
+  return shown.includes('\x1b') ? shown.replace(ESCAPE, '') : shown;
 }
 
 /** Return a line as runs of text with their styles (SGR); other sequences are left out. Each line begins plain. */

@@ -13,9 +13,15 @@ export function localTime(iso: string): string {
     : time.toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'medium' });
 }
 
-/** Return seconds as people say them: `0.42 s`, `12.3 s`. */
+/** Return seconds as people say them: `0.42 s`, `12.3 s`, `2 min 05 s`. */
 export function seconds(value: number): string {
-  return `${value.toFixed(value < 1 ? 2 : 1)} s`;
+  if (value < 60) {
+    return `${value.toFixed(value < 1 ? 2 : 1)} s`;
+  }
+  const whole = Math.round(value);
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (count: number): string => String(count).padStart(2, '0');
+  return hours > 0 ? `${hours} h ${two(minutes)} min` : `${minutes} min ${two(rest)} s`;
 }
 
 /** Return a measured value, short. */

@@ -1,6 +1,6 @@
 import type { LogModel } from '../../services/log';
 import { Model } from '../../services/model';
-import { stripAnsi } from './ansi';
+import { plainText } from './ansi';
 
 /** Lines that are looked at in one go: some milliseconds. */
 const SLICE = 20_000;
@@ -67,7 +67,7 @@ export class LogSearch extends Model {
     this._timer = undefined;
     const end = Math.min(this._log.length, this._seen + SLICE);
     for (; this._seen < end; this._seen++) {
-      if (stripAnsi(this._log.line(this._seen)).toLowerCase().includes(this._query)) {
+      if (plainText(this._log.line(this._seen)).toLowerCase().includes(this._query)) {
         this._matches.push(this._seen);
       }
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseAnsi, stripAnsi } from '../ansi';
+import { parseAnsi, plainText } from '../ansi';
 
 describe('parseAnsi', () => {
   it.each([
@@ -28,12 +28,21 @@ describe('parseAnsi', () => {
     expect(parseAnsi('\x1b[38;2;1;2mx')[0].style).toEqual({ color: 'rgb(1 2)' });
   });
 
-  it('keeps the text that stripAnsi keeps', () => {
+  it.each([
+    ['1/3\r2/3\r3/3', '3/3'],
+    ['done\r', 'done'],
+    ['\r', ''],
+    ['\x1b[32m50%\x1b[0m\r\x1b[32m100%\x1b[0m', '100%']
+  ])('shows what a terminal shows in the end of %j', (line, text) => {
+    expect(plainText(line)).toBe(text);
+  });
+
+  it('keeps the text that plainText keeps', () => {
     const line = 'a\x1b[31mb\x1b[K\x1b[0m c\x1b[';
     expect(
       parseAnsi(line)
         .map(({ text }) => text)
         .join('')
-    ).toBe(stripAnsi(line));
+    ).toBe(plainText(line));
   });
 });

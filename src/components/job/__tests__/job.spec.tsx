@@ -67,12 +67,15 @@ describe('tabs', () => {
     expect(screen.getAllByRole('tab').filter(({ tabIndex }) => tabIndex === 0)).toEqual([last]);
   });
 
-  it('follow their topics only while they are shown', async () => {
+  it('follow their topics from when they are first shown, and stay as they were left', async () => {
     const { channel } = await shown(job(), 'notebook');
-    expect(channel.followers('notebook/j1')).toBe(1);
+    expect([channel.followers('notebook/j1'), channel.followers('metrics/j1')]).toEqual([1, 0]);
+    const cells = screen.getByRole('tabpanel').firstChild;
     fireEvent.click(screen.getByRole('tab', { name: 'Metrics' }));
     await settle();
-    expect([channel.followers('notebook/j1'), channel.followers('metrics/j1')]).toEqual([0, 1]);
+    expect([channel.followers('notebook/j1'), channel.followers('metrics/j1')]).toEqual([1, 1]);
+    fireEvent.click(screen.getByRole('tab', { name: 'Notebook' }));
+    expect(screen.getByRole('tabpanel').firstChild).toBe(cells);
   });
 });
 
@@ -89,14 +92,14 @@ describe('overview', () => {
     const { channel } = await shown(
       job({ summary: summary({ phase: 'Failed', why: 'Worker 1 failed: exit 137' }), replicas: [failed, replica()] })
     );
-    expect(screen.getByText('Worker 1 failed: exit 137')).toBeTruthy();
+    expect(within(screen.getByRole('tabpanel')).getByText('Worker 1 failed: exit 137')).toBeTruthy();
     const row = screen.getByRole('rowheader', { name: 'Worker 1' }).closest('tr')!;
     expect(
       within(row)
         .getAllByRole('cell')
         .map(({ textContent }) => textContent)
     ).toContain('2.0 GiB');
-    fireEvent.click(screen.getByText('Log of w-1'));
+    fireEvent.click(screen.getAllByText('Log of Worker 1')[0]);
     await settle();
     expect(channel.followers('log/j1/w-1')).toBe(1);
   });
@@ -166,6 +169,6 @@ describe('metrics', () => {
     details.open = true;
     fireEvent(details, new Event('toggle'));
     const rows = within(screen.getByRole('table')).getAllByRole('row');
-    expect(rows.map(({ textContent }) => textContent)).toEqual(['Stepw', '2NaN', '10.5']);
+    expect(rows.map(({ textContent }) => textContent)).toEqual(['Steploss', '2NaN', '10.5']);
   });
 });

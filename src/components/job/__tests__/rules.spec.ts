@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
-import { aligned } from '../chart-data';
+import { aligned, chartsOf, linesOf } from '../chart-data';
 import { fenced } from '../Code';
-import { bytes } from '../format';
+import { bytes, seconds } from '../format';
+import { imageOf, shortImage } from '../image';
+import { bounded } from '../outputs';
 import { changedParameters, written } from '../parameters';
 import { whySentence } from '../why';
 import { summary, trans } from './fixtures';
@@ -10,8 +12,8 @@ import { summary, trans } from './fixtures';
 describe('aligned', () => {
   it('puts lines on one ascending axis; the newest value of a step counts', () => {
     const series = [
-      { replica: 'a', x: [1, 2, 1], y: [10, 20, 11] },
-      { replica: 'b', x: [3, 2], y: [null, 5] }
+      { label: 'a', x: [1, 2, 1], y: [10, 20, 11] },
+      { label: 'b', x: [3, 2], y: [null, 5] }
     ];
     expect(aligned(series)).toEqual([
       [1, 2, 3],
@@ -19,6 +21,52 @@ describe('aligned', () => {
       [undefined, 5, null]
     ]);
   });
+});
+
+describe('charts', () => {
+  it('have what was measured in training and in validation side by side', () => {
+    expect(chartsOf(['loss', 'accuracy', 'val_loss'])).toEqual([['loss', 'val_loss'], ['accuracy']]);
+  });
+
+  it('name the replica where there are several', () => {
+    const one = { replica: 'w-0', x: [1], y: [2] };
+    expect(linesOf('loss', [one]).map(({ label }) => label)).toEqual(['loss']);
+    expect(linesOf('loss', [one, { ...one, replica: 'w-1' }]).map(({ label }) => label)).toEqual([
+      'loss · w-0',
+      'loss · w-1'
+    ]);
+  });
+});
+
+describe('images', () => {
+  const pod = (image: string): object => ({ template: { spec: { containers: [{ image }] } } });
+  const digest = `registry.example/train@sha256:${'ab'.repeat(32)}`;
+
+  it.each([
+    ['TFJob', { spec: { tfReplicaSpecs: { Chief: pod(digest) } } }, digest],
+    ['PyTorchJob', { spec: { pytorchReplicaSpecs: { Master: null, Worker: pod(digest) } } }, digest],
+    ['Job', { spec: pod(digest) }, digest],
+    ['nothing that was built', { spec: pod('jupyter-mltrain.invalid/notebook:unbuilt') }, ''],
+    ['no pod', {}, '']
+  ])('of %s', (_, manifest, image) => {
+    expect(imageOf({ manifest })).toBe(image);
+  });
+
+  it('are named by digest, short, or by tag', () => {
+    expect([digest, 'registry.example/team/train:1'].map(shortImage)).toEqual(['sha256:abababababab', 'train:1']);
+  });
+});
+
+it('draws the newest of a stream that is too long, from the beginning of a line', () => {
+  const lines = Array.from({ length: 20_000 }, (_, index) => `line ${index}\n`).join('');
+  const { value, left } = bounded({ output_type: 'stream', name: 'stdout', text: lines });
+  expect(value.text as string).toMatch(/^line \d+\n/);
+  expect((value.text as string).length + left).toBe(lines.length);
+  expect(left).toBeGreaterThan(0);
+});
+
+it('says seconds as people do', () => {
+  expect([0.421, 12.34, 125, 7380].map(seconds)).toEqual(['0.42 s', '12.3 s', '2 min 05 s', '2 h 03 min']);
 });
 
 describe('changedParameters', () => {

@@ -15,7 +15,7 @@ import type { JobSummary, Submission } from './types';
 
 /** The ids of all commands. Behind each, its arguments. */
 export const CommandIDs = {
-  /** `INotebookArguments`, here and below: open the submit tab. */
+  /** `INotebookArguments`, here and below: open the submit tab; `{job?}`: filled with the values of that job. */
   submit: 'mltrain:submit',
   /** Submit with the defaults. */
   runNow: 'mltrain:run-now',
@@ -77,7 +77,9 @@ function addNotebookCommands(options: ICommandOptions): void {
     return defaultBackend ? { notebook, backend: defaultBackend } : { notebook };
   };
   commands.addCommand(CommandIDs.submit, {
-    ...onNotebook(options, trans.__('Run this notebook as a training job'), path => opener.openSubmit(path)),
+    ...onNotebook(options, trans.__('Run this notebook as a training job'), (path, { job }) =>
+      opener.openSubmit(path, text(job))
+    ),
     label: trans.__('Submit as training job'),
     icon: trainIcon
   });
@@ -99,7 +101,7 @@ function addNotebookCommands(options: ICommandOptions): void {
 function onNotebook(
   { notebooks, trans }: ICommandOptions,
   caption: string,
-  act: (path: string) => unknown
+  act: (path: string, args: Arguments) => unknown
 ): CommandRegistry.ICommandOptions {
   return {
     caption: args => (notebooks.canChoose(notebookOf(args)) ? caption : trans.__('Open a notebook first.')),
@@ -111,7 +113,7 @@ function onNotebook(
     isEnabled: args => notebooks.canChoose(notebookOf(args)),
     execute: async args => {
       const path = await notebooks.choose(notebookOf(args));
-      return path !== null && (await notebooks.ensureSaved(path)) ? guarded(trans, () => act(path)) : undefined;
+      return path !== null && (await notebooks.ensureSaved(path)) ? guarded(trans, () => act(path, args)) : undefined;
     }
   };
 }

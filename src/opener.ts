@@ -18,7 +18,8 @@ export interface IOpener {
   /** Emitted when another job's tab has come to the front. */
   readonly currentJobChanged: ISignal<unknown, unknown>;
   showPanel(): void;
-  openSubmit(path: string): void;
+  /** `job`: id of the job whose values the form is filled with. */
+  openSubmit(path: string, job?: string): void;
   openJob(id: string, options?: IOpenJobOptions): Promise<void>;
 }
 
@@ -63,9 +64,15 @@ export class Opener implements IOpener {
     this._options.app.shell.activateById(this._panel.id);
   }
 
-  openSubmit(path: string): void {
-    const tab = this._find(this._submits, 'path', path) ?? this._addSubmit(path);
+  openSubmit(path: string, job?: string): void {
+    const known = this._find(this._submits, 'path', path);
+    const tab = known ?? this._addSubmit(path, job);
     this._options.app.shell.activateById(tab.id);
+    if (known && job) {
+      void known.content.ready.then(() =>
+        (known.content.inner as { fill?: (job: string) => void } | null)?.fill?.(job)
+      );
+    }
   }
 
   async openJob(id: string, { name, tab: within }: IOpenJobOptions = {}): Promise<void> {
@@ -94,14 +101,17 @@ export class Opener implements IOpener {
     return panel;
   }
 
-  private _addSubmit(path: string): Tab {
-    const { notebooks, services, trans } = this._options;
+  private _addSubmit(path: string, job?: string): Tab {
+    const { app, notebooks, services, trans } = this._options;
     const ensureSaved = (): Promise<boolean> => notebooks.ensureSaved(path);
     const load = async (tab: Tab): Promise<Widget> =>
       new (await import('./widgets/submit')).SubmitWidget({
         ...services,
         path,
+        job,
+        fileChanged: app.serviceManager.contents.fileChanged,
         ensureSaved,
+        save: (extension, text) => notebooks.saveBeside(path, extension, text),
         close: () => tab.dispose()
       });
     const tab = new Tab({ path }, load, this._onError);

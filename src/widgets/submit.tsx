@@ -1,3 +1,4 @@
+import type { Contents } from '@jupyterlab/services';
 import type { ISignal } from '@lumino/signaling';
 import { ReactWidget } from '@jupyterlab/ui-components';
 
@@ -12,7 +13,7 @@ export class SubmitWidget extends ReactWidget {
   constructor(private readonly _options: SubmitWidget.IOptions) {
     super();
     this.addClass('jp-mltrain-SubmitWidget');
-    const { manager, path, job, ensureSaved, settings, saved } = _options;
+    const { manager, path, job, ensureSaved, settings, fileChanged } = _options;
     this._model = new SubmitModel({
       manager,
       path,
@@ -21,15 +22,20 @@ export class SubmitWidget extends ReactWidget {
       store: new TabStore(path),
       defaultBackend: () => preferences(settings).defaultBackend
     });
-    saved?.connect(this._onSaved);
+    fileChanged.connect(this._onFile);
   }
 
   override dispose(): void {
     if (!this.isDisposed) {
-      this._options.saved?.disconnect(this._onSaved);
+      this._options.fileChanged.disconnect(this._onFile);
       this._model.dispose();
       super.dispose();
     }
+  }
+
+  /** Fill the form with the values of a job. */
+  fill(job: string): void {
+    void this._model.fill(job);
   }
 
   protected override render(): JSX.Element {
@@ -47,8 +53,8 @@ export class SubmitWidget extends ReactWidget {
     this.node.querySelector<HTMLElement>('h2')?.focus();
   }
 
-  private readonly _onSaved = (_: unknown, path: string): void => {
-    if (path === this._options.path) {
+  private readonly _onFile = (_: unknown, { type, newValue }: Contents.IChangedArgs): void => {
+    if (type === 'save' && newValue?.path === this._options.path) {
       void this._model.replan();
     }
   };
@@ -63,12 +69,12 @@ export namespace SubmitWidget {
     path: string;
     /** Id of a job whose values the form is filled with. */
     job?: string;
-    /** Emitted with the path of each file that was saved. */
-    saved?: ISignal<unknown, string>;
+    /** Emitted when a file was saved, among other things. */
+    fileChanged: ISignal<unknown, Contents.IChangedArgs>;
     /** Offers to save the notebook where its editor has unsaved changes; false: the user wants to stop. */
     ensureSaved: () => Promise<boolean>;
     /** Writes a text beside the notebook under a name that is free, and opens it. */
-    save?: (extension: string, text: string) => Promise<void>;
+    save: (extension: string, text: string) => Promise<void>;
     /** Called when a job was submitted, or the user gave up: the tab is to close. */
     close: () => void;
   }

@@ -26,6 +26,11 @@ export function Resubmit(props: ITabProps & { onClose: () => void }): JSX.Elemen
       setBusy(false);
     }
   };
+  /** The form has all settings, and trains the notebook as it is now. */
+  const openForm = (): void => {
+    onClose();
+    void services.commands.execute(CommandIDs.submit, { path: job.summary.notebook, job: job.summary.id });
+  };
   const onSubmit = (event: FormEvent): void => {
     event.preventDefault();
     void submit();
@@ -48,6 +53,11 @@ export function Resubmit(props: ITabProps & { onClose: () => void }): JSX.Elemen
       {Object.keys(texts).length === 0 && <p>{trans.__('This run was given no parameters.')}</p>}
       <ErrorBanner error={error} trans={trans} />
       <div className="jp-mltrain-Resubmit-buttons">
+        {job.summary.notebook && (
+          <button type="button" className="jp-mltrain-Button" onClick={openForm}>
+            {trans.__('Change more…')}
+          </button>
+        )}
         <button type="button" className="jp-mltrain-Button" onClick={onClose}>
           {trans.__('Dismiss')}
         </button>

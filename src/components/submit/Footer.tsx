@@ -17,7 +17,7 @@ export function Footer(props: {
   onChecks: () => void;
 }): JSX.Element {
   const { model, trans, unreachable, onForce, onOpen, onChecks } = props;
-  const { obstacle, refusal, submitted, stays, isSubmitting } = useModel(model);
+  const { obstacle, refusal, submitted, stays, isPlanning, isSubmitting } = useModel(model);
   const id = useId();
   const why = unreachable && obstacle === null ? unreachable.why : obstacleWords(obstacle, trans);
   // Where it belongs to fields, it is told there.
@@ -49,7 +49,7 @@ export function Footer(props: {
               </button>
             </>
           ) : (
-            why || trans.__('Ready')
+            why || (isPlanning ? trans.__('Checking…') : trans.__('Ready'))
           )}
           {obstacle?.kind === 'refused' && (
             <button type="button" className="jp-mltrain-Link" onClick={onChecks}>

@@ -24,7 +24,7 @@ export function NotebookSection({ model }: { model: SubmitModel }): JSX.Element 
         label={trans.__('Job name')}
         placeholder={plan && !model.draft.fields.name ? plan.name : trans.__('Made from the notebook’s name')}
       />
-      <Requirements requirements={plan?.requirements ?? []} />
+      {plan && <Requirements requirements={plan.requirements} />}
     </>
   );
 }

@@ -26,7 +26,7 @@ interface IPreviewProps {
   model: SubmitModel;
   services: IServices;
   trans: TranslationBundle;
-  save: SaveBeside | undefined;
+  save: SaveBeside;
 }
 
 /** What a submission would do, as it stands. */
@@ -81,7 +81,7 @@ function ManifestPreview({ model, services, trans, save }: IPreviewProps): JSX.E
       what={trans.__('manifest')}
       name={fileName(path, '.yaml')}
       trans={trans}
-      onSave={save && (() => save('.yaml', plan.yaml))}
+      onSave={() => save('.yaml', plan.yaml)}
       note={error && !isPlanning ? trans.__('As it was before the last change, which is not in order.') : ''}
     >
       <Code source={plan.yaml} language="yaml" rendermime={services.rendermime} />
@@ -106,7 +106,7 @@ function ScriptPreview({ model, services, trans, save, isShown }: IPreviewProps 
       what={trans.__('script')}
       name={fileName(path, '.py')}
       trans={trans}
-      onSave={save && (() => save('.py', script.text))}
+      onSave={() => save('.py', script.text)}
       note=""
     >
       <FindingList findings={script.findings} trans={trans} />
@@ -154,7 +154,7 @@ function Document(props: {
   name: string;
   note: string;
   trans: TranslationBundle;
-  onSave: (() => Promise<void>) | undefined;
+  onSave: () => Promise<void>;
   children: ReactNode;
 }): JSX.Element {
   const { text, what, name, note, trans, onSave, children } = props;
@@ -170,16 +170,14 @@ function Document(props: {
         >
           {trans.__('Download')}
         </button>
-        {onSave && (
-          <button
-            type="button"
-            className="jp-mltrain-Button"
-            aria-label={trans.__('Save %1 beside the notebook', what)}
-            onClick={() => void onSave()}
-          >
-            {trans.__('Save beside notebook')}
-          </button>
-        )}
+        <button
+          type="button"
+          className="jp-mltrain-Button"
+          aria-label={trans.__('Save %1 beside the notebook', what)}
+          onClick={() => void onSave()}
+        >
+          {trans.__('Save beside notebook')}
+        </button>
       </div>
       {note && <p className="jp-mltrain-Document-note">{note}</p>}
       {children}

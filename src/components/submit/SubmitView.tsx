@@ -28,7 +28,7 @@ export function SubmitView(props: {
   model: SubmitModel;
   services: IServices;
   trans: TranslationBundle;
-  save: SaveBeside | undefined;
+  save: SaveBeside;
   close: () => void;
 }): JSX.Element {
   const { model, services, trans, save, close } = props;

@@ -41,11 +41,8 @@ export class SubmitModel extends Model {
     const state = _options.store.read();
     if (state) {
       this._state = state;
-    } else if (_options.job) {
-      void this._fill(_options.job);
-      return;
     }
-    void this.replan();
+    void (!state && _options.job ? this.fill(_options.job) : this.replan());
   }
 
   /** The notebook, as the contents manager names it. */
@@ -165,6 +162,18 @@ export class SubmitModel extends Model {
     void this._pause.invoke();
   }
 
+  /** Fill the form with what a job was given. */
+  async fill(id: string): Promise<void> {
+    try {
+      const job = await this._options.manager.api.job(id);
+      this._source = job.summary.name;
+      this._setState({ draft: draftOf(job) });
+    } catch (thrown) {
+      this._refusal = TrainingError.from(thrown);
+    }
+    await this.replan();
+  }
+
   /** Begin anew with what the notebook says. */
   reset(): void {
     this._source = '';
@@ -256,17 +265,6 @@ export class SubmitModel extends Model {
     this._setState({ token: newToken() });
     void this.replan();
     return job;
-  }
-
-  private async _fill(id: string): Promise<void> {
-    try {
-      const job = await this._options.manager.api.job(id);
-      this._source = job.summary.name;
-      this._setState({ draft: draftOf(job) });
-    } catch (thrown) {
-      this._refusal = TrainingError.from(thrown);
-    }
-    await this.replan();
   }
 
   private _take(plan: Plan): void {

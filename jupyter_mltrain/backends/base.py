@@ -87,7 +87,8 @@ class LogChunk:
     """Whole lines of one replica's log."""
 
     replica: str
-    cursor: Cursor  # position after this chunk
+    start: Cursor  # position before this chunk
+    cursor: Cursor  # position after it
     text: str
     truncated: bool = False  # lines before this chunk are gone (rotated away), or left out by ``tail``
 

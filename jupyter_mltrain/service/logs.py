@@ -7,9 +7,9 @@ were handed out: ``<backend's cursor>~<lines>``. So reading can go on from it wi
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from ..backends.base import Backend, Cursor, LogChunk
 from ..errors import InvalidInput, NotFound
@@ -17,6 +17,12 @@ from ..model.job import JobRef, JobStatus, Phase, ReplicaState
 from .transcript import Transcript
 
 ROTATED = "[the log's beginning was rotated away]"
+
+PAGE_CHARACTERS: Final = 8 << 20
+"""A page ends after these at the latest, however many lines were asked for: lines can be long."""
+
+_TAIL_MARGIN: Final = 50  # lines of the log more than are to be shown, since some of them show nothing
+_TAIL_GROWTH: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +59,12 @@ class LogReader:
         A page's cursor; None: from the beginning.
     raw:
         Leave the runner's records as they are.
-    tail:
-        The first chunk is not the log's beginning: the backend was asked for its last lines only.
     """
 
-    def __init__(self, after: Cursor | None, *, raw: bool = False, tail: bool = False) -> None:
+    def __init__(self, after: Cursor | None, *, raw: bool = False) -> None:
         place, self._skip = _parse(after)  # lines that were handed out before
         self.place = place  # where to read from
-        self._tail = tail
-        self._transcript = None if raw else Transcript(resumed=tail or place is not None)
+        self._transcript = None if raw else Transcript(resumed=place is not None)
         self._clean = place  # the last place where nothing was held back
         self._lines = 0  # read since then
 
@@ -71,12 +74,16 @@ class LogReader:
         lines = await asyncio.to_thread(self._render, chunk.text)
         skipped, self._skip = self._skip, max(0, self._skip - len(lines))
         self._lines += len(lines)
-        # A tail's beginning is no place that can be named; its first end will do.
-        if self._transcript is None or self._transcript.clean or (self._tail and self._clean is None):
+        if self._transcript is None or self._transcript.clean:
             self._clean, self._lines = chunk.cursor, 0
         cursor = f"{self._clean or ''}~{self._lines + self._skip}"
         rest = "" if self._transcript is None else self._transcript.open
         return LogPage(tuple(lines[skipped:]), cursor, rest, chunk.truncated)
+
+    @property
+    def repeated(self) -> int:
+        """How many of the first lines the log has told before, since it was taken up within a snapshot."""
+        return 0 if self._transcript is None else self._transcript.repeated
 
     def close(self) -> list[str]:
         """Return what is left of an unfinished line."""
@@ -138,26 +145,66 @@ async def pages(
     name = find_replica(job, replica).name
     place = reader.place
     if tail is not None:
-        newest, place = await _tail(backend, ref, name, reader, tail)
-        yield newest
+        end = await read_end(backend, ref, name, tail, raw=raw)
+        reader, place = end.reader, end.place
+        yield end.page
     if tail is None or follow:
         async for chunk in backend.logs(ref, name, after=place, follow=follow):
             yield await reader.take(chunk)
 
 
-async def _tail(
-    backend: Backend, ref: JobRef, replica: str, reader: LogReader, tail: int
-) -> tuple[LogPage, Cursor | None]:
-    """Return the last lines that there are now as one page, and the backend's cursor after them."""
-    kept: deque[str] = deque(maxlen=tail)
-    last, count, truncated, place = LogPage(()), 0, False, reader.place
-    async for chunk in backend.logs(ref, replica, after=place):
+@dataclass(frozen=True, slots=True)
+class End:
+    """The newest lines of a log, and what it takes to go on from there.
+
+    Attributes
+    ----------
+    place:
+        The backend's cursor.
+    """
+
+    page: LogPage
+    reader: LogReader
+    place: Cursor | None
+
+
+async def read_end(backend: Backend, ref: JobRef, replica: str, lines: int, *, raw: bool = False) -> End:
+    """Return the newest so many lines that there are now. Of a long log only the end is read."""
+    asked, start = lines + _TAIL_MARGIN, None
+    while True:
+        end, first = await _read_end(backend, ref, replica, asked, raw=raw)
+        whole = first is None or not end.page.truncated or first == start
+        if whole or len(end.page.lines) >= lines:
+            return replace(end, page=_newest(end.page, lines))
+        asked, start = asked * _TAIL_GROWTH, first
+
+
+async def _read_end(backend: Backend, ref: JobRef, replica: str, asked: int, *, raw: bool) -> tuple[End, Cursor | None]:
+    """Return what so many lines of the log show, and where they start."""
+    reader, place, first = LogReader(None, raw=raw), None, None
+    last, found, cut = LogPage(()), list[str](), False
+    async for chunk in backend.logs(ref, replica, tail=asked):
+        if first is None:
+            first, cut = chunk.start, chunk.truncated
+            reader = LogReader(f"{first}~0" if cut else None, raw=raw)
         last = await reader.take(chunk)
-        kept.extend(last.lines)
-        count += len(last.lines)
-        truncated = truncated or last.truncated
+        found += last.lines
         place = chunk.cursor
-    return LogPage(tuple(kept), last.cursor, last.open, truncated or count > len(kept)), place
+    if cut and not raw:
+        del found[: max(1, reader.repeated)]  # the first one is perhaps the end of a line only
+    return End(LogPage(tuple(found), last.cursor, last.open, cut), reader, place), first
+
+
+def _newest(page: LogPage, lines: int) -> LogPage:
+    """Return the last so many lines of a page, fewer where they are long."""
+    room, count = PAGE_CHARACTERS, 0
+    for line in reversed(page.lines[-lines:] if lines else ()):
+        room -= len(line)
+        if room < 0 and count:
+            break
+        count += 1
+    left_out = len(page.lines) - count
+    return replace(page, lines=page.lines[left_out:], truncated=page.truncated or left_out > 0)
 
 
 async def page(
@@ -165,14 +212,16 @@ async def page(
 ) -> LogPage:
     """Return at most ``limit`` lines that are there now, from a cursor on. Raises as :func:`pages` does."""
     lines: list[str] = []
-    cursor, rest, truncated = after, "", False
+    cursor, rest, truncated, room = after, "", False, PAGE_CHARACTERS
     async for found in pages(backend, ref, replica, after=after, raw=raw):
+        if room <= 0:
+            return LogPage(tuple(lines), cursor, "", truncated, more=True)
         truncated = truncated or found.truncated
-        room = limit - len(lines)
-        if len(found.lines) > room:
-            lines += found.lines[:room]
-            return LogPage(tuple(lines), _advanced(cursor, room), "", truncated, more=True)
+        if len(found.lines) > limit - len(lines):
+            kept = found.lines[: limit - len(lines)]
+            return LogPage((*lines, *kept), _advanced(cursor, len(kept)), "", truncated, more=True)
         lines += found.lines
+        room -= sum(map(len, found.lines))
         cursor, rest = found.cursor, found.open
     return LogPage(tuple(lines), cursor, rest, truncated)
 

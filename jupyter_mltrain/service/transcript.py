@@ -18,9 +18,16 @@ class Transcript:
     ----------
     resumed:
         The log's text begins where another transcript was `clean`, not at its beginning.
+
+    Attributes
+    ----------
+    repeated:
+        So many of the first lines were told by the log before: the text began within a snapshot.
     """
 
     def __init__(self, *, resumed: bool = False) -> None:
+        self.repeated = 0
+        self._told = 0  # lines so far
         self._rest = ""  # of the text, after its last line end
         self._joiner = Joiner()
         self._joining = False  # within a record that takes several lines
@@ -45,7 +52,18 @@ class Transcript:
     def feed(self, text: str) -> list[str]:
         """Take the next piece of the log and return the lines that are whole now."""
         *lines, self._rest = (self._rest + text).split("\n")
-        return [shown for line in lines if (record := self._next(line)) is not None for shown in self._lines(record)]
+        shown: list[str] = []
+        if lines and PREFIX not in text and not lines[0].startswith(PREFIX):
+            shown = [*self.close(), *lines]  # of another program, which may have written very much
+            self._told += len(shown)
+            return shown
+        for line in lines:
+            record = self._next(line)
+            if record is not None:
+                new = list(self._lines(record))
+                shown += new
+                self._told += len(new)
+        return shown
 
     def close(self) -> list[str]:
         """Return what is left of an unfinished line."""
@@ -73,6 +91,8 @@ class Transcript:
             self._known = self._known or not self._snapshot
             return not self._snapshot
         if record.type == "synced":
+            if self._known and not self._snapshot:
+                self.repeated = self._told
             known, self._known, self._snapshot = self._known, True, False
             return not known
         return not self._snapshot and (self._known or record.type in _LOOSE)

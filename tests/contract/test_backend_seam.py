@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -271,6 +272,28 @@ def test_logs_can_be_followed_and_taken_up_again(site) -> None:
     assert "one\n" + "".join(chunk.text for chunk in rest) == "one\ntwo\n"
     site.until(ref, lambda job: job.finished)
     assert "".join(c.text for c in asyncio.run(read_log(site.backend, ref, "talk-worker-0"))) == "one\ntwo\n"
+
+
+def test_the_last_lines_of_a_log(site) -> None:
+    ref = site.submit(plain_job("long", ["sh", "-c", "seq 1 100000"]))
+    [replica] = site.until(ref, lambda job: job.finished).replicas
+    lines = [f"{number}\n" for number in range(1, 100_001)]
+
+    def read(**options: Any) -> list[Any]:
+        return asyncio.run(read_log(site.backend, ref, replica.name, **options))
+
+    everything = read()
+    for count in (1, 1000, 60_000):
+        chunks = read(tail=count)
+        assert "".join(chunk.text for chunk in chunks) == "".join(lines[-count:])
+        assert [chunk.truncated for chunk in chunks] == [True] + [False] * (len(chunks) - 1)
+        assert chunks[-1].cursor == everything[-1].cursor
+        again = read(after=chunks[0].start)
+        assert "".join(chunk.text for chunk in again) == "".join(lines[-count:])
+    assert read(tail=200_000) == everything
+    assert read(tail=0) == []
+    for before, after in pairwise(everything):
+        assert before.cursor == after.start
 
 
 def test_a_replica_that_does_not_exist_has_no_log(site) -> None:

@@ -33,10 +33,14 @@ class Recorded:
     async def status(self, ref: JobRef) -> JobStatus:
         return JOB
 
-    async def logs(self, ref: JobRef, replica: str, *, after: str | None = None, **_: Any) -> AsyncIterator[LogChunk]:
-        for start in range(int(after or 0), len(self._lines), self._size):
+    async def logs(
+        self, ref: JobRef, replica: str, *, after: str | None = None, tail: int | None = None, **_: Any
+    ) -> AsyncIterator[LogChunk]:
+        first = int(after or 0) if tail is None else max(0, len(self._lines) - tail)
+        for start in range(first, len(self._lines), self._size):
             end = min(start + self._size, len(self._lines))
-            yield LogChunk(replica, str(end), "".join(f"{line}\n" for line in self._lines[start:end]))
+            text = "".join(f"{line}\n" for line in self._lines[start:end])
+            yield LogChunk(replica, str(start), str(end), text, truncated=tail is not None and start == first > 0)
 
 
 def backend(lines: list[str], size: int = 3) -> Backend:
@@ -102,12 +106,17 @@ async def one_tail(lines: list[str], size: int, tail: int) -> LogPage:
     return page
 
 
-@given(recordings(), st.integers(1, 9), st.integers(0, 9))
-def test_a_tail_is_the_end_of_the_whole_and_one_can_go_on_from_it(lines: list[str], size: int, tail: int) -> None:
+@given(recordings(), st.integers(1, 9), st.integers(0, 9), st.integers(1, 5))
+def test_a_tail_is_the_end_of_the_whole_and_one_can_go_on_from_it(
+    lines: list[str], size: int, tail: int, margin: int
+) -> None:
     before = whole(lines)
-    page = asyncio.run(one_tail(lines, size, tail))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs, "_TAIL_MARGIN", margin)
+        patch.setattr(logs, "_TAIL_GROWTH", 2)
+        page = asyncio.run(one_tail(lines, size, tail))
     assert page.lines == (before[-tail:] if tail else ())
-    assert page.truncated == (len(before) > tail)
+    assert page.truncated or len(before) <= tail
     more = [*lines, *encode(Record(*text("\nnew\n"), _next(lines)))]
     after = asyncio.run(logs.page(backend(more, size), REF, None, after=page.cursor, limit=10_000, raw=False)).lines
     assert (*before, *after) == whole(more)

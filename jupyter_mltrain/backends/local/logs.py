@@ -12,6 +12,7 @@ import os
 import re
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -31,6 +32,9 @@ class Position(NamedTuple):
 
     run: str
     offset: int
+
+
+_BEGINNING: Final = Position("0-0", 0)
 
 
 class Piece(NamedTuple):
@@ -56,7 +60,7 @@ async def read(
     after:
         Go on after this chunk's cursor (``"<generation>-<run>:<byte offset>"``).
     tail:
-        Start with the last so many lines of the last run instead.
+        Start with the last so many lines instead.
     previous:
         Only the run before the last one, as ``kubectl logs --previous``; it is over, so there is nothing to follow.
     follow:
@@ -71,17 +75,21 @@ async def read(
     with contextlib.ExitStack() as stack:
         bell = stack.enter_context(_follower(pod)) if follow and not previous else None
         position = None if after is None else _parse(after)
+        cut = False
         while True:
             # Whether more will come, then what there is, then what is written in it: in this order nothing is missed.
             last_look = bell is None or finished()
             names = runs(pod)[-2:-1] if previous else runs(pod)
             with _end_of(pod, names, watched=bell is not None) as end:
                 done = last_look and (bell is None or _over(pod, names))
-                position = position or _start(pod, names, tail)
+                if position is None:
+                    position = _start(pod, names, tail)
+                    cut = position != _BEGINNING and position != Position(names[0], 0)
                 for name in names:
                     async for chunk in _read_run(pod, name, position, gone=position.run not in names):
                         position = _parse(chunk.cursor)
-                        yield chunk
+                        yield replace(chunk, truncated=True) if cut else chunk
+                        cut = False
                 if done or bell is None:
                     return
                 await _until_readable(bell.fileno(), end)
@@ -113,9 +121,15 @@ def _parse(cursor: Cursor) -> Position:
 
 
 def _start(pod: Path, names: list[str], tail: int | None) -> Position:
-    if tail is None or not names:
-        return Position("0-0", 0)
-    return Position(names[-1], tail_offset(replica.log_folder(pod / names[-1]), tail))
+    """Return the beginning, or where the last so many lines of all runs begin."""
+    position = _BEGINNING
+    if tail is not None:
+        for name in reversed(names):
+            offset, tail = tail_start(replica.log_folder(pod / name), tail)
+            position = Position(name, offset)
+            if not tail:
+                break
+    return position
 
 
 @contextlib.contextmanager
@@ -143,7 +157,8 @@ async def _read_run(pod: Path, name: str, position: Position, *, gone: bool) -> 
     while piece := await asyncio.to_thread(read_piece, replica.log_folder(pod / name), offset, over=over):
         truncated = truncated or piece.start > offset
         offset = piece.start + len(piece.content)
-        yield LogChunk(pod.name, f"{name}:{offset}", piece.content.decode("utf-8", "replace"), truncated)
+        text = piece.content.decode("utf-8", "replace")
+        yield LogChunk(pod.name, f"{name}:{piece.start}", f"{name}:{offset}", text, truncated)
         truncated = False
 
 
@@ -201,8 +216,8 @@ def _whole_lines(path: Path, position: int, *, unfinished: bool) -> bytes:
     return content if unfinished else b""
 
 
-def tail_offset(folder: Path, lines: int) -> int:
-    """Return the offset at which the last so many lines of a log start; only these are read."""
+def tail_start(folder: Path, lines: int) -> tuple[int, int]:
+    """Return the offset at which the last so many lines of a log start, and how many it lacks; only these are read."""
     end = offset = 0
     wanted = lines + 1  # the end of the line before them
     for position, block in _blocks_backwards(folder):
@@ -214,9 +229,9 @@ def tail_offset(folder: Path, lines: int) -> int:
             wanted -= 1
             offset = position + newline + 1
         if not wanted:
-            return offset
+            return offset, 0
         offset = position
-    return offset
+    return offset, wanted - 1
 
 
 def _blocks_backwards(folder: Path) -> Iterator[tuple[int, bytes]]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ...errors import BackendUnavailable, NotFound
-from ...service.logs import LogPage, LogReader, find_replica
+from ...service.logs import LogPage, LogReader, find_replica, read_end
 from .. import wire
 from .topic import Topic
 
@@ -36,7 +36,7 @@ class LogTopic(Topic):
         self._hub = hub
         self._id = job
         self._replica = replica
-        self._reader = LogReader(None, tail=True)
+        self._reader = LogReader(None)
         self._place: str | None = None  # the backend's cursor
         self._cursor: str | None = None
         self._lines: deque[str] = deque()
@@ -69,16 +69,17 @@ class LogTopic(Topic):
     async def _read(self, feed: Feed, replica: str) -> None:
         finished = feed.status.finished
         if not self._caught_up:
-            await self._take_all(feed, replica, follow=False)
+            end = await read_end(feed.service.backend, feed.ref, replica, _LINES_KEPT)
+            self._reader, self._place = end.reader, end.place
+            self._take(end.page)
             self._caught_up = True
             self._tell()
-        await self._take_all(feed, replica, follow=not finished)
+        await self._follow_on(feed, replica, follow=not finished)
         if finished:
             self._end()
 
-    async def _take_all(self, feed: Feed, replica: str, *, follow: bool) -> None:
-        tail = _LINES_KEPT if self._place is None else None
-        logs = feed.service.backend.logs(feed.ref, replica, after=self._place, tail=tail, follow=follow)
+    async def _follow_on(self, feed: Feed, replica: str, *, follow: bool) -> None:
+        logs = feed.service.backend.logs(feed.ref, replica, after=self._place, follow=follow)
         async for chunk in logs:
             page = await self._reader.take(chunk)
             self._place = chunk.cursor

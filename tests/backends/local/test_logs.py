@@ -5,6 +5,7 @@ import os
 import random
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,11 +106,15 @@ def test_the_last_lines(tmp_path, seed, ending, monkeypatch):
     source = random.Random(seed)
     lines = [b"x" * source.choice([0, 1, 10, 100]) for _ in range(source.randrange(60))]
     content = b"\n".join(lines) + ending
-    write_run(tmp_path / "0-0", b"an earlier run\n")
+    write_run(tmp_path / "0-0", b"the first run\nan earlier run\n")
     write_run(tmp_path / "0-1", content, max_bytes=500)
-    for count in (0, 1, 2, 7, 1000):
-        expected = b"".join(content.splitlines(keepends=True)[-count:] if count else [])
-        assert text(collect(tmp_path, tail=count)) == expected.decode()
+    everything = ["the first run\n", "an earlier run\n", *content.decode().splitlines(keepends=True)]
+    for count in (0, 1, 2, 7, len(everything) - 1, len(everything), 1000):
+        chunks = collect(tmp_path, tail=count)
+        assert text(chunks) == "".join(everything[-count:] if count else [])
+        assert [chunk.truncated for chunk in chunks[:1]] == [count < len(everything)] * bool(chunks)
+        if chunks:
+            assert collect(tmp_path, after=chunks[0].start) == [replace(chunks[0], truncated=False), *chunks[1:]]
 
 
 # Following

@@ -416,7 +416,7 @@ describe('around the list', () => {
     expect(names()).toEqual(['c', 'b', 'a']);
   });
 
-  it('tells quietly of a connection that is lost and back', async () => {
+  it('tells quietly of a connection that is lost and back', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const { manager, channel } = fakeManager(PLACES);

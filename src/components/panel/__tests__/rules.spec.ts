@@ -141,7 +141,7 @@ describe('words', () => {
     [{ loss: null }, 'loss NaN'],
     [{}, '']
   ])('tell the newest metric of %j', (metrics, expected) => {
-    expect(metricWords(summary('a', { metrics: metrics as Record<string, number | null> }))).toBe(expected);
+    expect(metricWords(summary('a', { metrics }))).toBe(expected);
   });
 
   it('tell the day of what was not today', () => {

@@ -48,6 +48,7 @@ class JobTab:
 def train(tab: Tab, notebook: Path) -> JobTab:
     """Submit the notebook with its defaults, and open the job from the notice."""
     tab.open(path_of(tab, notebook))
+    tab.await_kernel()
     tab.menu("Train", "Train with Defaults")
     return open_from_notice(tab, "was submitted")
 

@@ -39,12 +39,27 @@ class LabServer:
         ``lab`` or ``notebook`` (Notebook 7).
     settings:
         Options of the server by trait, such as ``{"ServerApp.base_url": "/user/anna/"}``.
+    env:
+        Variables beside those of this process.
+
+    Attributes
+    ----------
+    token:
+        What opens it; it counts from the next start on.
     """
 
-    def __init__(self, folder: Path, application: str = "lab", settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        application: str = "lab",
+        settings: Mapping[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.home = folder / "mltrain"
         self.work = folder / "work"
         self.settings = dict(settings or {})
+        self.env = dict(env or {})
+        self.token = TOKEN
         self.application = application
         self.port = free_port()
         self.log: list[str] = []
@@ -89,6 +104,7 @@ class LabServer:
         return {
             **os.environ,
             **own,
+            **self.env,
             "MLTRAIN_HOME": str(self.home),
             "JUPYTER_PREFER_ENV_PATH": "0",
             "PYTHONUNBUFFERED": "1",
@@ -102,7 +118,7 @@ class LabServer:
             "ServerApp.root_dir": self.work,
             "ServerApp.open_browser": False,
             "ServerApp.allow_root": True,
-            "IdentityProvider.token": TOKEN,
+            "IdentityProvider.token": self.token,
             **self.settings,
         }
         self._process = subprocess.Popen(
@@ -147,6 +163,10 @@ class LabServer:
         self.kill()
         self.start()
 
+    def forget_logins(self) -> None:
+        """Let nobody be logged in any more after the next start."""
+        (self._folder / "runtime" / "jupyter_cookie_secret").unlink()
+
     def close(self) -> None:
         """End the server, its kernels, and every process that works for its jobs."""
         stop_all(self._folder)
@@ -159,7 +179,7 @@ class LabServer:
             f"{self.url}jupyter-mltrain/{route}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"token {TOKEN}", "Content-Type": "application/json"},
+            headers={"Authorization": f"token {self.token}", "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=60) as response:
             text = response.read()

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
 
-from tests.ui.lab import TOKEN, LabServer
+from tests.ui.lab import LabServer
 
 # A busy machine is no error: Playwright waits for what it looks for, and goes on as soon as it is there.
 PATIENCE = 30_000
@@ -60,7 +60,7 @@ class Tab:
     def open(self, notebook: str = "") -> Tab:
         """Open JupyterLab, with a notebook or without."""
         tree = f"/tree/{quote(notebook)}" if notebook else ""
-        self.page.goto(f"{self.url}lab/workspaces/{self.workspace}{tree}?token={TOKEN}")
+        self.page.goto(f"{self.url}lab/workspaces/{self.workspace}{tree}?token={self.lab.token}")
         self.await_lab()
         if notebook:
             self.page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
@@ -94,7 +94,7 @@ class Tab:
 
     def palette(self, command: str) -> None:
         """Choose a command from the palette."""
-        self.page.keyboard.press("Control+Shift+C")
+        self.menu("View", "Activate Command Palette")
         search = self.page.locator(".lm-CommandPalette-input")
         search.fill(command)
         self.page.locator(".lm-CommandPalette-item", has_text=command).first.click()

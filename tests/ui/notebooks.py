@@ -63,3 +63,17 @@ def write_failing(folder: Path, name: str) -> Path:
     """Write a notebook whose second cell fails."""
     path = write_notebook(folder / f"{name}.ipynb", "print('so far so good')", "1 / 0", "print('never')")
     return _with_language(path)
+
+
+def write_cells(folder: Path, name: str, *sources: str, parameters: str | None = None) -> Path:
+    """Write a notebook of these code cells."""
+    return _with_language(write_notebook(folder / f"{name}.ipynb", *sources, parameters=parameters))
+
+
+def turn_to_markdown(path: Path, index: int) -> Path:
+    """Make a cell one of Markdown, which runs nothing."""
+    document = json.loads(path.read_text())
+    cell = document["cells"][index]
+    document["cells"][index] = {key: cell[key] for key in ("id", "metadata", "source")} | {"cell_type": "markdown"}
+    path.write_text(json.dumps(document))
+    return path

@@ -224,6 +224,10 @@ export interface LogPage {
   truncated: boolean;
   /** There is more to read right now. */
   more: boolean;
+  /** Number of the first line, counted from 0; null: only a page that was asked for by number knows it. */
+  first: number | null;
+  /** Lines that there are now; null as before. */
+  total: number | null;
 }
 
 /** The newest lines. Forget all that was shown before. */
@@ -465,7 +469,7 @@ export interface Submission {
 export interface Subscribe {
   type: "subscribe";
   topic: string;
-  /** `jobs`: rows of the snapshot (default 200). `log/...`: how many of the newest lines (default 1000). */
+  /** `jobs`: rows of the snapshot (at most 200). `log/...`: how many of the newest lines (default 1000). */
   limit?: number | null;
 }
 

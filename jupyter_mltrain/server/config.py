@@ -29,5 +29,7 @@ class Mltrain(Configurable):
         2, min=1, help="How many notebooks are looked at at the same time; more requests wait for their turn."
     ).tag(config=True)
     max_rows = Int(500, min=1, help="Jobs in one page of the list.").tag(config=True)
-    max_lines = Int(5000, min=1, help="Lines in one page of a log.").tag(config=True)
+    max_lines = Int(
+        50_000, min=1, help="Lines in one page of a log. A page ends after 8 MiB all the same: lines can be long."
+    ).tag(config=True)
     max_subscribers = Int(200, min=1, help="WebSocket connections that are kept at the same time.").tag(config=True)

@@ -43,6 +43,8 @@ class LogQuery(Query):
     """``cursor`` of the page before this one."""
     tail: Annotated[int, Field(ge=0)] | None = None
     """The newest so many lines instead of those after ``after``."""
+    line: Annotated[int, Field(ge=0)] | None = None
+    """The lines from this number on, counted from 0, instead of those after ``after``."""
     limit: Annotated[int, Field(ge=1)] = 1000
     """Lines of the page; the server's own limit may be lower."""
 

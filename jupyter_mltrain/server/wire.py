@@ -204,6 +204,10 @@ class LogPage(Wire):
     """Lines before these are gone (rotated away)."""
     more: bool = False
     """There is more to read right now."""
+    first: int | None = None
+    """Number of the first line, counted from 0; null: only a page that was asked for by number knows it."""
+    total: int | None = None
+    """Lines that there are now; null as before."""
 
 
 class Provenance(Wire):
@@ -390,7 +394,7 @@ class Subscribe(Wire):
     type: Literal["subscribe"] = "subscribe"
     topic: str
     limit: Annotated[int, Field(ge=1, le=5000)] | None = None
-    """``jobs``: rows of the snapshot (default 200). ``log/...``: how many of the newest lines (default 1000)."""
+    """``jobs``: rows of the snapshot (at most 200). ``log/...``: how many of the newest lines (default 1000)."""
 
 
 class Unsubscribe(Wire):

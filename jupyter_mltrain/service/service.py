@@ -13,6 +13,7 @@ from ..backends.registry import get_backend
 from ..errors import Conflict, InvalidInput, NotFound
 from ..model.job import Event, JobRef, JobStatus, Manifest
 from . import again, copies, following, listing, logs
+from .lines import LogLines
 from .listing import JobPage
 from .logs import LogPage
 from .provenance import Provenance, provenance_of
@@ -41,11 +42,14 @@ class Service:
     ----------
     run_states:
         What the logs of the jobs' leaders tell.
+    log_numbers:
+        Lines of logs by their numbers.
     """
 
     def __init__(self, backend: str | Backend = "local") -> None:
         self.backend = get_backend(backend) if isinstance(backend, str) else backend
         self.run_states = RunStates(self.backend)
+        self.log_numbers = LogLines(self.backend)
 
     @classmethod
     async def open(cls, backend: str | Backend = "local") -> Service:

@@ -10,7 +10,7 @@ import { TopicModel } from './topic';
 const TAIL = 1000;
 
 /** Lines of a page when all are read; the server may send fewer. */
-const PAGE = 10_000;
+const PAGE = 50_000;
 
 /**
  * A replica's log: its newest lines at once, all of it on demand, new lines as they come. Lines are untrusted text.

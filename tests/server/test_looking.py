@@ -146,6 +146,18 @@ async def test_the_whole_log_as_a_download(api: Api) -> None:
     assert answer.body.decode().splitlines() == (await api.json("jobs/good/logs"))["lines"]
 
 
+async def test_a_log_from_the_middle_by_number(api: Api) -> None:
+    everything = (await api.json("jobs/good/logs"))["lines"]
+    page = await api.json("jobs/good/logs", params={"line": 3, "limit": 2})
+    assert (page["lines"], page["first"], page["total"]) == (everything[3:5], 3, len(everything))
+    assert page["more"]
+    beyond = await api.json("jobs/good/logs", params={"line": 10_000})
+    assert (beyond["lines"], beyond["first"], beyond["more"]) == ([], len(everything), False)
+    after = await api.json("jobs/good/logs", params={"after": page["cursor"]})
+    assert (after["lines"], after["first"]) == (everything[5:], None)
+    assert (await api.json("jobs/good/logs", params={"line": -1}, status=400))["details"]["field"] == "line"
+
+
 @pytest.mark.parametrize("path", ["logs", "logs/worker-9"])
 async def test_a_replica_that_there_is_not(api: Api, path: str) -> None:
     error = await api.json(f"jobs/good/{path}", params={"replica": "worker-9"}, status=404)

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -15,6 +16,8 @@ from jupyter_mltrain.errors import InvalidInput, NotFound
 from jupyter_mltrain.model.job import JobRef, JobStatus, ReplicaState
 from jupyter_mltrain.runner.records import PREFIX, Record, encode
 from jupyter_mltrain.service import LogPage, logs
+from jupyter_mltrain.service import lines as lines_module
+from jupyter_mltrain.service.lines import LogLines
 
 REF = JobRef("local", "0123456789ab", "TFJob", "default", "study")
 JOB = JobStatus(REF, {}, replicas=(ReplicaState("study-worker-0", "Worker", 0, "Running"),))
@@ -156,3 +159,92 @@ def test_an_unknown_replica_is_told_the_known_ones() -> None:
     with pytest.raises(NotFound) as caught:
         read([], replica="ps-0")
     assert caught.value.to_dict()["hint"] == "Its replicas: study-worker-0."
+
+
+def test_a_page_ends_where_its_lines_are_very_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "PAGE_CHARACTERS", 1000)
+    lines = [f"{number} {'x' * 90}" for number in range(40)]
+    page = read(lines)
+    assert (page.lines, page.more) == (tuple(lines[: len(page.lines)]), True)
+    assert 10 <= len(page.lines) < 20
+    assert read(lines, after=page.cursor).lines[0] == lines[len(page.lines)]
+    tail = asyncio.run(one_tail(lines, 3, 40))
+    assert (tail.lines, tail.truncated) == (tuple(lines[-10:]), True)
+
+
+# By number
+
+
+class Growing(Recorded):
+    """A log that grows, and notes how many lines were read."""
+
+    read = 0
+
+    async def logs(self, *args: Any, **options: Any) -> AsyncIterator[LogChunk]:
+        async for chunk in super().logs(*args, **options):
+            self.read += chunk.text.count("\n")
+            yield chunk
+
+    def grow(self, lines: list[str]) -> None:
+        self._lines = lines
+
+
+@given(recordings(), st.integers(1, 9), st.lists(st.integers(0, 60), min_size=1, max_size=4), st.integers(1, 7))
+def test_lines_are_found_by_their_numbers(lines: list[str], size: int, wanted: list[int], limit: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines_module, "_MARK_LINES", 2)
+        asyncio.run(_compare_numbers(lines, size, wanted, limit))
+
+
+async def _compare_numbers(lines: list[str], size: int, wanted: list[int], limit: int) -> None:
+    log = Growing([], size)
+    numbers = LogLines(cast(Backend, log))
+    for count, line in enumerate(wanted, 1):
+        log.grow(lines[: len(lines) * count // len(wanted)])
+        now = (await logs.page(cast(Backend, log), REF, None, after=None, limit=10_000, raw=False)).lines
+        found = await numbers.page(REF, None, line=line, limit=limit)
+        assert found.first == min(line, len(now))
+        assert found.total == len(now)
+        assert found.page.lines == now[found.first : found.first + limit]
+        assert found.page.more == (found.first + limit < len(now))
+
+
+async def _read_in_the_middle() -> tuple[int, int]:
+    log = Growing([f"line {n}" for n in range(100_000)], 500)
+    numbers = LogLines(cast(Backend, log))
+    await numbers.page(REF, None, line=0, limit=1)
+    first, log.read = log.read, 0
+    found = await numbers.page(REF, "worker-0", line=77_777, limit=10)
+    assert found.page.lines == tuple(f"line {n}" for n in range(77_777, 77_787))
+    assert (found.first, found.total) == (77_777, 100_000)
+    return first, log.read
+
+
+def test_what_is_before_a_line_is_read_once() -> None:
+    first, then = asyncio.run(_read_in_the_middle())
+    assert first > 100_000 > 10_000 > then
+
+
+class Rotated(Recorded):
+    """A log whose first lines are gone."""
+
+    gone = 0
+
+    async def logs(self, ref: JobRef, replica: str, *, after: str | None = None, **_: Any) -> AsyncIterator[LogChunk]:
+        place = max(int(after or 0), self.gone)
+        async for chunk in super().logs(ref, replica, after=str(place)):
+            cut = int(chunk.start) == self.gone > int(after or 0)
+            yield replace(chunk, truncated=cut)
+
+
+async def _rotate_away() -> None:
+    log = Rotated([f"line {n}" for n in range(30_000)], 500)
+    numbers = LogLines(cast(Backend, log))
+    assert (await numbers.page(REF, None, line=10_000, limit=1)).page.lines == ("line 10000",)
+    log.gone = 15_000
+    found = await numbers.page(REF, None, line=10_000, limit=1)
+    assert (found.page.lines, found.total) == (("line 25000",), 15_000)
+
+
+def test_lines_are_counted_from_what_is_left() -> None:
+    asyncio.run(_rotate_away())

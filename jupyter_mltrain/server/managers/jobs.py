@@ -12,7 +12,8 @@ from weakref import WeakValueDictionary
 
 from ...errors import MltrainError, NotFound
 from ...model.job import JobRef, JobStatus
-from ...service import JobFilter, Service
+from ...service import JobFilter, LogPage, Service
+from ...service.lines import NumberedPage
 from ...service.logs import find_replica
 from .. import wire
 from ..views import event_view, job_view, metric_view, summary_view
@@ -101,15 +102,18 @@ class JobsManager:
         return wire.Provenance.model_validate({name: found[name] for name in wire.Provenance.model_fields})
 
     async def log_page(self, job_id: str, query: LogQuery) -> wire.LogPage:
-        """Return lines of a replica's log: from a cursor on, or the newest."""
+        """Return lines of a replica's log: from a cursor or a number on, or the newest."""
         service, ref = await self._services.find(job_id)
         most = self._managers.config.max_lines
+        if query.line is not None:
+            numbers = service.log_numbers
+            return _numbered(await numbers.page(ref, query.replica, line=query.line, limit=min(query.limit, most)))
         if query.tail is None:
             page = await service.log_page(ref, query.replica, after=query.after, limit=min(query.limit, most))
         else:
             async with aclosing(service.log_pages(ref, query.replica, tail=min(query.tail, most))) as pages:  # type: ignore[type-var]
                 page = await anext(pages)
-        return wire.LogPage(lines=page.lines, cursor=page.cursor, truncated=page.truncated, more=page.more)
+        return _log_page(page)
 
     async def log(self, job_id: str, replica: str) -> tuple[str, AsyncGenerator[str]]:
         """Return a replica's name, and its whole log in pieces."""
@@ -182,6 +186,14 @@ class JobsManager:
         """Stop and forget a job."""
         service, ref = await self._services.find(job_id)
         await service.delete(ref)
+
+
+def _log_page(page: LogPage) -> wire.LogPage:
+    return wire.LogPage(lines=page.lines, cursor=page.cursor, truncated=page.truncated, more=page.more)
+
+
+def _numbered(found: NumberedPage) -> wire.LogPage:
+    return _log_page(found.page).model_copy(update={"first": found.first, "total": found.total})
 
 
 async def _known(service: Service, job_id: str) -> JobRef | None:

@@ -18,6 +18,22 @@ export function Checks(props: {
 }): JSX.Element {
   const { model, trans, onField } = props;
   const { plan, error, isPlanning, draft } = useModel(model);
+  const problems = isPlanning ? [] : model.problems.filter(({ field }) => field);
+  if (problems.length > 0) {
+    const findings = problems.map(({ field, message, hint }): Finding => {
+      return { code: 'field', severity: 'error', message, hint, where: { field }, fix: {} };
+    });
+    return (
+      <div className="jp-mltrain-Checks">
+        <FindingList
+          findings={findings}
+          trans={trans}
+          onField={onField}
+          fieldOf={({ where }) => where.field as string}
+        />
+      </div>
+    );
+  }
   if (error && !isPlanning) {
     return <ErrorBanner error={error} trans={trans} onRetry={() => void model.replan()} />;
   }

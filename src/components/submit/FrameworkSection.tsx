@@ -106,22 +106,32 @@ function RoleRow(props: {
       {SINGLE.includes(role) ? (
         <One framework={framework} role={role} />
       ) : (
-        <TextField path={`roles.${role}.replicas`} label={trans.__('%1: count', role)} value={count} bare isNumber />
+        <TextField path={`roles.${role}.replicas`} label={of(role, trans.__('count'))} value={count} bare isNumber />
       )}
       <TextField
         {...field}
         path={`roles.${role}.resources.cpu`}
-        label={trans.__('%1: CPU', role)}
+        label={of(role, trans.__('CPU'))}
         placeholder={noLimit}
       />
       <TextField
         {...field}
         path={`roles.${role}.resources.memory`}
-        label={trans.__('%1: memory, such as 4Gi', role)}
+        label={of(role, trans.__('memory'))}
         placeholder={noLimit}
       />
       <Gpu role={role} inventory={inventory} whyNot={whyNot} isAbsent={isAbsent} />
     </div>
+  );
+}
+
+/** A label that says of which role, to those who do not see the row. */
+function of(role: string, what: string): JSX.Element {
+  return (
+    <>
+      <span className="jp-mltrain-sr">{role} </span>
+      {what}
+    </>
   );
 }
 
@@ -130,7 +140,7 @@ function One({ framework, role }: { framework: Framework; role: string }): JSX.E
   const { draft, edit, trans } = useForm();
   const path = `roles.${role}.replicas`;
   return (
-    <Field path={path} label={trans.__('One %1', role)} bare>
+    <Field path={path} label={of(role, trans.__('count'))} bare>
       {control => (
         <input
           {...control}
@@ -159,7 +169,7 @@ function Gpu(props: {
   const isOff = isAbsent || (whyNot !== undefined && product === '');
   return (
     <div className="jp-mltrain-Gpu">
-      <Field path={`${path}.product`} label={trans.__('%1: GPU', role)} bare>
+      <Field path={`${path}.product`} label={of(role, trans.__('GPU'))} bare>
         {control => (
           <select
             {...control}
@@ -181,7 +191,7 @@ function Gpu(props: {
         )}
       </Field>
       {product !== '' && (
-        <TextField path={`${path}.count`} label={trans.__('%1: GPUs for each', role)} value="1" bare isNumber />
+        <TextField path={`${path}.count`} label={of(role, trans.__('GPUs each'))} value="1" bare isNumber />
       )}
     </div>
   );

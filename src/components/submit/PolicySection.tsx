@@ -9,15 +9,15 @@ export function PolicySection({ model }: { model: SubmitModel }): JSX.Element {
   const { draft, trans } = useForm();
   const { framework } = useModel(model);
   const cleanUps: Record<string, string> = {
-    Running: trans.__('Remove pods that still run (default)'),
-    All: trans.__('Remove all pods'),
-    None: trans.__('Keep all pods')
+    Running: trans.__('Pods that run (default)'),
+    All: trans.__('All pods'),
+    None: trans.__('No pods')
   };
   const policies: Record<string, string> = {
-    Never: trans.__('Never: a failure ends the job'),
-    OnFailure: trans.__('OnFailure: again after a failure'),
-    Always: trans.__('Always: again whatever happened'),
-    ExitCode: trans.__('ExitCode: again after codes from 128 on')
+    Never: trans.__('A failure ends the job.'),
+    OnFailure: trans.__('Again after a failure.'),
+    Always: trans.__('Again, whatever happened.'),
+    ExitCode: trans.__('Again after exit codes from 128 on; others end the job.')
   };
   return (
     <>
@@ -44,7 +44,7 @@ export function PolicySection({ model }: { model: SubmitModel }): JSX.Element {
         {framework !== 'none' && (
           <SelectField
             path="run_policy.clean_pod_policy"
-            label={trans.__('Clean-up')}
+            label={trans.__('Removed at the end')}
             options={CLEAN_POD_POLICIES.map((policy, index) => [index ? policy : '', cleanUps[policy]])}
           />
         )}
@@ -54,9 +54,10 @@ export function PolicySection({ model }: { model: SubmitModel }): JSX.Element {
               key={role}
               path={`roles.${role}.restart_policy`}
               label={trans.__('Restart of %1', role)}
+              help={policies[draft.fields[`roles.${role}.restart_policy`] || RESTART_POLICIES[framework][0]]}
               options={RESTART_POLICIES[framework].map((policy, index) => [
                 index ? policy : '',
-                index ? policies[policy] : trans.__('%1 (default)', policies[policy])
+                index ? policy : trans.__('%1 (default)', policy)
               ])}
             />
           ))}

@@ -75,7 +75,7 @@ export function Field(props: {
 
 interface IFieldProps {
   path: string;
-  label: string;
+  label: ReactNode;
   help?: ReactNode;
   bare?: boolean;
   disabled?: boolean;

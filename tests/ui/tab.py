@@ -79,7 +79,7 @@ class Tab:
 
     def await_kernel(self) -> None:
         """Wait until the open notebook's kernel is there, so that JupyterLab has nothing of its own under way."""
-        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+        self.page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for()
 
     def menu(self, *path: str) -> None:
         """Choose an item of the main menu, such as ``menu("File", "Save Notebook")``."""

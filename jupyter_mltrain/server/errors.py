@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import uuid
 from http.client import responses
 from typing import TYPE_CHECKING, Any, Final
 
 from tornado.web import HTTPError
 
-from ..errors import InvalidInput, MltrainError
+from ..errors import InvalidInput, MltrainError, StorageError
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -26,6 +27,13 @@ _HINTS: Final = {
     403: "Log in again, or ask whoever runs this server for the permission.",
     405: "The OpenAPI document at openapi.json tells which methods there are.",
 }
+
+
+def foreseen(error: BaseException | None) -> BaseException | None:
+    """Return an error with words for what may happen to any handler: a full disk. Others stay as they are."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError("The disk of the Jupyter server is full", hint="Free some space on the disk.")
+    return error
 
 
 def describe(error: BaseException | None, status: int) -> dict[str, Any]:

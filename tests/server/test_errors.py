@@ -1,5 +1,6 @@
 """Whatever goes wrong, the answer is a wire.Error, and nothing of the inside shows."""
 
+import errno
 import json
 import logging
 from typing import Any
@@ -29,6 +30,16 @@ async def test_what_nobody_foresaw_has_an_id_that_the_log_has_too(
     (record,) = [record for record in caplog.records if error["details"]["id"] in record.getMessage()]
     assert record.exc_info is not None
     assert "the secret is 1234" in str(record.exc_info[1])
+
+
+async def test_a_full_disk_is_told_wherever_it_shows(api: Api, managers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/secret/place")
+
+    monkeypatch.setattr(managers.places, "devices", fail)
+    error = await api.json("devices", status=507)
+    assert (error["code"], error["hint"]) == ("storage", "Free some space on the disk.")
+    assert "/secret" not in json.dumps(error)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tornado.web import HTTPError, RequestHandler
 
 from ...errors import MltrainError
 from ..endpoint import TEXT, Endpoint
-from ..errors import describe, incident
+from ..errors import describe, foreseen, incident
 
 if TYPE_CHECKING:
     from .. import wire
@@ -72,7 +72,7 @@ class Handler(APIHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Send an error. What was raised decides, and the status where tornado made it up itself."""
-        error = (kwargs.get("exc_info") or (None, None))[1]
+        error = foreseen((kwargs.get("exc_info") or (None, None))[1])
         if isinstance(error, MltrainError):
             status_code = error.http_status
             self.set_status(status_code)

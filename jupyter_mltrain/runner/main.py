@@ -31,6 +31,7 @@ from .outputs import Spill
 from .records import Record, encode
 from .reports import Mailbox
 from .saver import Saver
+from .scratch import scratch
 from .settings import Settings
 
 CANNOT_START: Final = 2
@@ -38,7 +39,6 @@ CANNOT_START: Final = 2
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _CELL_SHARE: Final = 0.4  # of the grace, for an interrupted cell
 _PUT_SHARE: Final = 0.8  # of the grace, until when the outputs must be where they belong
-_SHORT: Final = 60  # characters
 # Seconds for what the notebook registered with atexit, unless the run was told to stop. Not more: ipykernel itself
 # waits half a minute for children that a cell left, even if they have ended.
 _SHUTDOWN: Final = 10.0
@@ -60,20 +60,15 @@ def main() -> int:
         _make_folder(settings.output)
     except MltrainError as error:
         return _cannot_start(error)
-    with tempfile.TemporaryDirectory(prefix="mltrain-", dir=_scratch(), ignore_cleanup_errors=True) as scratch:
+    with scratch() as folder:
         try:
-            return asyncio.run(Runner(settings, cwd, Path(scratch)).run())
+            return asyncio.run(Runner(settings, cwd, folder).run())
         except NotInstalled as error:
             return _cannot_start(error)
 
 
 def _leave(signum: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + signum)
-
-
-def _scratch() -> str | None:
-    """Return where sockets may lie: their paths must be short, so a deep temporary folder will not do."""
-    return None if len(tempfile.gettempdir()) <= _SHORT or not os.access("/tmp", os.W_OK) else "/tmp"  # noqa: S108
 
 
 def _make_folder(folder: Path) -> None:

@@ -162,6 +162,8 @@ class ManyJobs:
         self.changes: asyncio.Queue[Change | None] = asyncio.Queue()
         self.failures = 0
         self.read = 0
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     def change(self, number: int, phase: str) -> None:
         self.jobs_now[number] = status(number, phase)
@@ -177,6 +179,7 @@ class ManyJobs:
     async def jobs(self, wanted: JobFilter, *, limit: int, before: str | None = None) -> list[JobStatus]:
         found = [job for job in newest_first(self.jobs_now) if not wanted.states or job.phase in wanted.states]
         self.read += len(found[:limit])
+        await self.answers.wait()
         return found[:limit]
 
     async def census(self, wanted: JobFilter = EVERY_JOB) -> Census:
@@ -241,4 +244,32 @@ async def test_a_watch_that_fails_is_begun_again(monkeypatch: pytest.MonkeyPatch
         backend.jobs_now[3] = status(3)  # while nobody watches
         backend.changes.put_nowait(None)
         await page.mirror.until(lambda s: s["jobs"]["total"] == 4 and len(s["jobs"]["jobs"]) == 4)
+    await hub.close()
+
+
+async def test_the_first_ping_is_answered_while_the_list_is_still_read(jp_asyncio_loop: Any) -> None:
+    backend = ManyJobs(3)
+    backend.answers.clear()
+    hub = hub_of(backend)
+    async with client(hub, "jobs") as page:
+        page.send(type="ping")
+        await page.mirror.until(lambda s: s.get("") == {"pong": True})
+        assert "jobs" not in page.mirror.state
+        backend.answers.set()
+        await page.mirror.until(lambda s: s.get("jobs", {}).get("total") == 3)
+    await hub.close()
+
+
+async def test_what_changes_while_nobody_looks_is_there_for_the_next_one(jp_asyncio_loop: Any) -> None:
+    backend = ManyJobs(3)
+    hub = hub_of(backend)
+    for phase in ("Running", "Succeeded", "Failed"):
+        async with client(hub, "jobs") as page:
+            await page.mirror.until(lambda s: s.get("jobs", {}).get("total") == len(backend.jobs_now))
+            assert page.mirror.state["jobs"]["counts"] == Counter(job.phase for job in backend.jobs_now.values())
+            assert len(page.mirror.state["jobs"]["jobs"]) == len(backend.jobs_now)
+        while hub._topics:
+            await asyncio.sleep(0)
+        for number in (0, 7):
+            backend.jobs_now[number] = status(number, phase)
     await hub.close()

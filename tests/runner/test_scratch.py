@@ -12,9 +12,13 @@ import pytest
 
 from jupyter_mltrain.runner.scratch import scratch
 
-HOLD = (
-    "from jupyter_mltrain.runner.scratch import scratch\nwith scratch() as folder: print(folder, flush=True); input()"
-)
+HOLD = """
+import jupyter_mltrain.runner.scratch as module
+module._SHORT = 1000
+with module.scratch() as folder:
+    print(folder, flush=True)
+    input()
+"""
 
 
 @pytest.fixture

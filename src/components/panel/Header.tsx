@@ -10,10 +10,10 @@ export function Header(props: { onSubmit: () => void; onRefresh: () => void; tra
     </button>
   );
   return (
-    <header className="jp-mltrain-PanelHeader">
+    <div className="jp-mltrain-PanelHeader">
       <h2>{trans.__('Training')}</h2>
       {button(trans.__('Submit the open notebook as training job'), addIcon, onSubmit)}
       {button(trans.__('Refresh'), refreshIcon, onRefresh)}
-    </header>
+    </div>
   );
 }

@@ -7,6 +7,7 @@ import {
   useLayoutEffect,
   useMemo,
   useRef,
+  type FocusEvent,
   type ForwardedRef,
   type KeyboardEvent,
   type MouseEvent,
@@ -167,6 +168,14 @@ export const JobList = forwardRef(function JobList(props: IJobListProps, ref: Fo
     events.onMenu(job, event.clientX, event.clientY);
   };
 
+  const onFocus = ({ target }: FocusEvent<HTMLElement>): void => {
+    focus.onFocus();
+    // From now on the keyboard is on this row, also when others come in above it.
+    if (selection.anchor === null && target.dataset.id === active) {
+      selection.goTo(activeIndex);
+    }
+  };
+
   const isEmpty = rows.length === 0;
   return (
     <div
@@ -181,7 +190,7 @@ export const JobList = forwardRef(function JobList(props: IJobListProps, ref: Fo
       onKeyDown={onKeyDown}
       onClick={onClick}
       onContextMenu={onContextMenu}
-      onFocus={focus.onFocus}
+      onFocus={onFocus}
       onBlur={focus.onBlur}
     >
       {isEmpty ? (

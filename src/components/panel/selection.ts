@@ -53,19 +53,22 @@ export function selectNone(selection: ISelection): ISelection {
 
 /**
  * Return the selection for rows that have changed: what is gone is selected no more, and the row that took the place of
- * the active one is active. The same object, if nothing is different.
+ * the active one is active; the first row, as long as the keyboard has not been in the list. The same object, if nothing
+ * is different.
  */
 export function reconciled(selection: ISelection, ids: readonly string[]): ISelection {
   const places = new Map(ids.map((id, index) => [id, index]));
   const kept = [...selection.selected].filter(id => places.has(id));
-  const index = places.get(selection.active ?? '') ?? Math.min(selection.index, Math.max(0, ids.length - 1));
+  const isTouched = selection.anchor !== null;
+  const place = isTouched ? places.get(selection.active ?? '') : 0;
+  const index = place ?? Math.min(selection.index, Math.max(0, ids.length - 1));
   const active = ids[index] ?? null;
   const isSame =
     kept.length === selection.selected.size && active === selection.active && (index === selection.index || !active);
   if (isSame) {
     return selection;
   }
-  const anchor = selection.anchor !== null && places.has(selection.anchor) ? selection.anchor : active;
+  const anchor = isTouched && !places.has(selection.anchor ?? '') ? active : selection.anchor;
   const selected = kept.length === selection.selected.size ? selection.selected : new Set(kept);
   return { active, index, anchor, selected };
 }

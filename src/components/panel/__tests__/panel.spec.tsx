@@ -232,9 +232,10 @@ describe('keyboard', () => {
 
   it('keeps the focus when rows come, move or vanish', async () => {
     const { channel } = await shown(three);
-    rows()[0].focus();
-    press('ArrowDown');
+    act(() => rows()[0].focus());
     change(channel, [summary('new', { age: -1 })]);
+    expect(focused()).toBe('c');
+    press('ArrowDown');
     expect([names(), focused()]).toEqual([['new', 'c', 'b', 'a'], 'b']);
     change(channel, [], ['b']);
     expect([names(), focused()]).toEqual([['new', 'c', 'a'], 'a']);

@@ -46,7 +46,9 @@ describe('selection', () => {
   });
 
   it('is active at the first row from the start', () => {
-    expect(reconciled(NOTHING_SELECTED, IDS).active).toBe('a');
+    const first = reconciled(NOTHING_SELECTED, IDS);
+    expect(first.active).toBe('a');
+    expect(reconciled(first, ['new', ...IDS]).active).toBe('new');
     expect(reconciled(NOTHING_SELECTED, [])).toBe(NOTHING_SELECTED);
   });
 

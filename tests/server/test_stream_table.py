@@ -268,7 +268,7 @@ async def test_what_changes_while_nobody_looks_is_there_for_the_next_one(jp_asyn
             await page.mirror.until(lambda s: s.get("jobs", {}).get("total") == len(backend.jobs_now))
             assert page.mirror.state["jobs"]["counts"] == Counter(job.phase for job in backend.jobs_now.values())
             assert len(page.mirror.state["jobs"]["jobs"]) == len(backend.jobs_now)
-        while hub._topics:
+        while hub._topics or hub._chores:
             await asyncio.sleep(0)
         for number in (0, 7):
             backend.jobs_now[number] = status(number, phase)

@@ -40,7 +40,8 @@ export function Checks(props: {
   if (!plan) {
     return <Empty title={trans.__('Checking…')} />;
   }
-  const { findings, notes } = plan;
+  const { notes } = plan;
+  const findings = worstFirst(plan.findings);
   return (
     <div className="jp-mltrain-Checks">
       {findings.length === 0 && (
@@ -67,7 +68,7 @@ export function Checks(props: {
   );
 }
 
-/** Findings, the worst first as the server has them. */
+/** Findings with what to do about them. */
 export function FindingList(props: {
   findings: readonly Finding[];
   trans: TranslationBundle;
@@ -124,6 +125,12 @@ function SeverityIcon(props: { severity: Finding['severity']; trans: Translation
       <span className="jp-mltrain-sr">{severityWord(severity, trans)}</span>
     </span>
   );
+}
+
+const SEVERITIES: readonly Finding['severity'][] = ['error', 'warning', 'info'];
+
+function worstFirst(findings: readonly Finding[]): readonly Finding[] {
+  return SEVERITIES.flatMap(severity => findings.filter(finding => finding.severity === severity));
 }
 
 function parameterOf(where: Finding['where']): string {

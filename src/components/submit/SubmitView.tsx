@@ -202,11 +202,9 @@ function useFocus(form: React.RefObject<HTMLFormElement>, wanted: string | null,
     if (wanted === null) {
       return;
     }
-    const controls = 'input, select, textarea';
+    const fields = [...(form.current?.querySelectorAll<HTMLElement>('[data-field]') ?? [])];
     const target = wanted
-      ? form.current
-          ?.querySelector<HTMLElement>(`[data-field="${CSS.escape(wanted)}"]`)
-          ?.querySelector<HTMLElement>(controls)
+      ? fields.find(({ dataset }) => dataset.field === wanted)?.querySelector<HTMLElement>('input, select, textarea')
       : form.current?.querySelector<HTMLElement>('[aria-invalid="true"]');
     target?.focus();
     done();

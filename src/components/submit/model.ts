@@ -111,7 +111,7 @@ export class SubmitModel extends Model {
   get reading(): IReading {
     return toSubmission(this.draft, {
       notebook: this.path,
-      form: this._form ?? [],
+      form: this._form,
       detected: this.detected,
       backend: this._options.defaultBackend()
     });
@@ -269,18 +269,31 @@ export class SubmitModel extends Model {
 
   private _take(plan: Plan): void {
     this._plan = plan;
-    this._form = readForm(plan.form);
     this._isPlanning = false;
     this.clearError();
     // With a framework that was chosen nobody says what the imports tell.
     this._setState(this.draft.fields.framework ? {} : { detected: asFramework(plan.framework) });
+    this._learn(plan.form);
   }
 
   private _fail(error: TrainingError): void {
-    const form = error.details.form as Record<string, unknown>[] | undefined;
-    this._form = form ? readForm(form) : this._form;
     this._isPlanning = false;
     this.setError(error);
+    const form = error.details.form as Plan['form'] | undefined;
+    if (form) {
+      this._learn(form);
+    }
+  }
+
+  /** Take in the parameters cell. Where values travel otherwise now, or not any more, the question is another one. */
+  private _learn(form: Plan['form']): void {
+    const before = JSON.stringify(this.reading.submission);
+    this._form = readForm(form);
+    if (JSON.stringify(this.reading.submission) !== before) {
+      void this.replan();
+    } else {
+      this.emitChanged();
+    }
   }
 
   private _setState(changes: Partial<IState>): void {

@@ -121,10 +121,14 @@ export function isBlank({ type }: IParameter, entry: Entry): boolean {
   return textOf(entry).trim() === '' && !isNone(entry) && !holdsText(type);
 }
 
-/** Return the values that travel: of what the notebook does not have any more, nothing does. */
-export function valuesOf(form: readonly IParameter[], entries: Readonly<Record<string, Entry>>): IValues {
+/**
+ * Return the values that travel: of what the notebook does not have any more, nothing does.
+ *
+ * @param form - null while it is not known: then all values travel, as texts that the server reads
+ */
+export function valuesOf(form: readonly IParameter[] | null, entries: Readonly<Record<string, Entry>>): IValues {
   const values: IValues = { parameters: {}, texts: {} };
-  for (const parameter of form) {
+  for (const parameter of form ?? Object.keys(entries).map(unknown)) {
     const { name, type } = parameter;
     const entry = entries[name] as Entry | undefined;
     if (!entry || isBlank(parameter, entry)) {
@@ -141,6 +145,10 @@ export function valuesOf(form: readonly IParameter[], entries: Readonly<Record<s
     }
   }
   return values;
+}
+
+function unknown(name: string): IParameter {
+  return { name, type: { kind: 'any' } };
 }
 
 function holdsText(type: IType): boolean {

@@ -10,7 +10,8 @@ export type Fault = 'number' | 'duration' | 'name' | 'twice';
 /** What a draft is looked at with. */
 export interface IContext {
   notebook: string;
-  form: readonly IParameter[];
+  /** null: not known yet. */
+  form: readonly IParameter[] | null;
   /** What the imports tell; null: not known yet. */
   detected: Framework | null;
   /** Where jobs go if nobody says where; `''`: the server decides. */

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -21,11 +21,16 @@ _MAX_NAME: Final = 255  # bytes, on the file systems that there are
 
 
 @asynccontextmanager
-async def notebook_file(contents: Any, path: str) -> AsyncIterator[Path]:
+async def notebook_file(contents: Any, path: str, include: Collection[str] = ()) -> AsyncIterator[Path]:
     """Yield a file with the notebook at a contents path.
 
     Where contents are files it is the file itself, so that modules beside it are found. Any other contents manager is
-    asked for the notebook, which is then written to a folder that lasts as long as the context.
+    asked for the notebook and what may go with it, which is written to a folder that lasts as long as the context.
+
+    Parameters
+    ----------
+    include:
+        Globs of data files, relative to the notebook.
 
     Raises
     ------
@@ -37,6 +42,8 @@ async def notebook_file(contents: Any, path: str) -> AsyncIterator[Path]:
         There is no such notebook, or it cannot be read.
     """
     _check(path)
+    from .neighbours import copy_neighbours
+
     with contents_errors(path):
         if not contents.allow_hidden and await ensure_async(contents.is_hidden(path)):
             raise Forbidden(f"{path!r} is hidden", hint="Copy it to a folder that is not, or allow hidden files.")
@@ -45,11 +52,14 @@ async def notebook_file(contents: Any, path: str) -> AsyncIterator[Path]:
     if isinstance(contents, FileManagerMixin) and path.endswith(_SUFFIX):
         yield await asyncio.to_thread(_file, contents, path)
         return
-    with tempfile.TemporaryDirectory(prefix="mltrain-") as folder:
-        file = Path(folder) / f"{PurePosixPath(path).stem}{_SUFFIX}"
+    with tempfile.TemporaryDirectory(prefix="mltrain-") as temporary:
+        folder = Path(temporary) / (PurePosixPath(path).parent.name or "contents")
+        folder.mkdir()
+        file = folder / f"{PurePosixPath(path).stem}{_SUFFIX}"
         with contents_errors(path):
             model = await ensure_async(contents.get(path, content=True, type="notebook"))
         await asyncio.to_thread(_write, file, model["content"])
+        await copy_neighbours(contents, path, file, include)
         yield file
 
 

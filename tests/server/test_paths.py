@@ -1,6 +1,7 @@
 """Notebooks come through the contents manager: what it hides stays hidden, wherever it keeps things."""
 
 import asyncio
+import base64
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -154,6 +155,68 @@ async def test_a_notebook_that_is_no_file_is_run_and_keeps_its_path(api: Api, sh
     assert (await api.json(f"jobs/{job['id']}/provenance"))["notebook"] == "drive:books/first.ipynb"
     again = await api.json(f"jobs/{job['id']}/resubmit", "POST", {}, status=201)
     assert again["notebook"] == "drive:books/first.ipynb"
+
+
+class Library(Shelf):
+    """The same with folders and files, which it counts."""
+
+    files: dict[str, bytes]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.read: list[str] = []
+
+    async def get(self, path: str, content: bool = True, type: str | None = None, **_: Any) -> dict[str, Any]:
+        if type == "directory":
+            return {"type": "directory", "path": path, "content": self._entries(path)}
+        if type == "file":
+            self.read.append(path)
+            text = base64.b64encode(self.files[path]).decode()
+            return {"type": "file", "path": path, "format": "base64", "content": text}
+        return await super().get(path, content, type)
+
+    def _entries(self, folder: str) -> list[dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for path in [*self.files, *self.books]:
+            if path.startswith(f"{folder}/"):
+                name, slash, _ = path.removeprefix(f"{folder}/").partition("/")
+                kind = "directory" if slash else "notebook" if path in self.books else "file"
+                found[name] = {"name": name, "path": f"{folder}/{name}", "type": kind}
+        return [*found.values(), {"name": "../evil.py", "path": "evil.py", "type": "file"}]
+
+
+@pytest.fixture
+def library(jp_serverapp: Any, tmp_path: Path) -> Library:
+    manager = Library(parent=jp_serverapp)
+    source = "import helper\nfrom package.part import WORD\nprint(helper.WORD, WORD, open('data/a b.csv').read())"
+    document = json.loads(write_notebook(tmp_path / "x.ipynb", source).read_text())
+    manager.books = {"drive:my books/über mein.ipynb": document}
+    manager.files = {
+        "drive:my books/helper.py": b"WORD = 'helped'",
+        "drive:my books/package/__init__.py": b"",
+        "drive:my books/package/part.py": b"from . import other\nWORD = other.WORD",
+        "drive:my books/package/other.py": b"WORD = 'in part'",
+        "drive:my books/data/a b.csv": b"1,2",
+        "drive:my books/data/large.bin": b"\xff\x00",
+        "drive:elsewhere/other.py": b"",
+        "evil.py": b"",
+    }
+    jp_serverapp.web_app.settings["jupyter_mltrain"].contents = manager
+    return manager
+
+
+async def test_modules_and_data_that_are_no_files_are_shipped(api: Api, library: Library, finished: Finished) -> None:
+    job = await api.submit("drive:my books/über mein.ipynb", include=["data/*.csv"])
+    await finished(job["id"])
+    lines = (await api.json(f"jobs/{job['id']}/logs"))["lines"]
+    assert "helped in part 1,2" in lines, lines
+    assert job["notebook"] == "drive:my books/über mein.ipynb"
+    assert not {"drive:my books/data/large.bin", "drive:elsewhere/other.py", "evil.py"} & set(library.read)
+
+
+async def test_globs_do_not_leave_the_notebooks_folder(api: Api, library: Library) -> None:
+    body = {"notebook": "drive:my books/über mein.ipynb", "include": ["../elsewhere/*"]}
+    assert (await api.json("plans", "POST", body, status=400))["details"]["field"] == "include"
 
 
 @pytest.mark.parametrize(("path", "status"), [("_hidden.ipynb", 403), ("none.ipynb", 404), ("broken.ipynb", 400)])

@@ -35,7 +35,7 @@ class PlansManager:
             The notebook cannot be had, or something in the submission is wrong.
         """
         service = await self._services.get(submission.backend)
-        async with self._turns, notebook_file(self._contents, submission.notebook) as file:
+        async with self._turns, notebook_file(self._contents, submission.notebook, submission.include) as file:
             request = Request(
                 notebook=file,
                 spec=submission.spec,

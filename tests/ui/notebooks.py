@@ -21,7 +21,7 @@ LANGUAGE = {
 }
 
 
-def _with_language(path: Path) -> Path:
+def with_language(path: Path) -> Path:
     document = json.loads(path.read_text())
     document["metadata"] = {
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -40,7 +40,7 @@ def write_quick(folder: Path, name: str) -> Path:
         "print('that is all')",
         parameters='rate: float = 0.5  # how fast\nepochs: int = 2  # how long\nmood: str = "good"',
     )
-    return _with_language(path)
+    return with_language(path)
 
 
 def write_steps(folder: Path, name: str, gate: Gate, steps: int = 3) -> Path:
@@ -56,18 +56,18 @@ def write_steps(folder: Path, name: str, gate: Gate, steps: int = 3) -> Path:
         "wait()\nprint('that is all')",
         parameters=f"steps: int = {steps}  # how many",
     )
-    return _with_language(path)
+    return with_language(path)
 
 
 def write_failing(folder: Path, name: str) -> Path:
     """Write a notebook whose second cell fails."""
     path = write_notebook(folder / f"{name}.ipynb", "print('so far so good')", "1 / 0", "print('never')")
-    return _with_language(path)
+    return with_language(path)
 
 
 def write_cells(folder: Path, name: str, *sources: str, parameters: str | None = None) -> Path:
     """Write a notebook of these code cells."""
-    return _with_language(write_notebook(folder / f"{name}.ipynb", *sources, parameters=parameters))
+    return with_language(write_notebook(folder / f"{name}.ipynb", *sources, parameters=parameters))
 
 
 def turn_to_markdown(path: Path, index: int) -> Path:

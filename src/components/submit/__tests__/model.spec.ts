@@ -35,6 +35,9 @@ function rig(answers: Record<string, Answer> = {}, options: Partial<SubmitModel.
   return { model, store: (options.store as MemoryStore) ?? store, sent };
 }
 
+// A busy machine is no error.
+vi.setConfig({ testTimeout: 30_000 });
+
 const models: SubmitModel[] = [];
 afterEach(() => models.splice(0).forEach(model => model.dispose()));
 

@@ -2,7 +2,7 @@ import { RenderMimeRegistry, standardRendererFactories } from '@jupyterlab/rende
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { act, fireEvent, render, screen, within } from '@testing-library/react';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { failure, fakeManager, settled, summary, type Answer, type FakeServer } from '../../../__tests__/server';
 import type { BackendInfo, Inventory } from '../../../types';
@@ -38,6 +38,9 @@ interface IShown {
   saved: [string, string][];
   closed: () => number;
 }
+
+// A busy machine is no error.
+vi.setConfig({ testTimeout: 30_000 });
 
 const models: SubmitModel[] = [];
 afterEach(() => models.splice(0).forEach(model => model.dispose()));

@@ -8,6 +8,7 @@ from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 
+from ..errors import MltrainError
 from .config import Mltrain
 from .managers import Managers
 from .routes import handlers
@@ -42,6 +43,8 @@ class MltrainApp(ExtensionApp):
     async def _recover(self) -> None:
         try:
             await self.managers.services.recover()
+        except MltrainError as error:
+            self.log.warning("Jobs were not looked after at the start: %s %s", error.message, error.hint)
         except Exception:
             self.log.exception("Jobs were not looked after at the start")
 

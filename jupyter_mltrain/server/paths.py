@@ -6,7 +6,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -109,9 +109,11 @@ def contents_errors(path: str) -> Iterator[None]:
     except HTTPError as error:
         raise _translated(error, path) from error
     except OSError as error:
-        raise StorageError(
-            f"{path!r} cannot be used: {error.strerror or error}", hint="Check disk and rights."
-        ) from error
+        raise _storage_error(error, path) from error
+
+
+def _storage_error(error: OSError, path: str) -> StorageError:
+    return StorageError(f"{path!r} cannot be used: {error.strerror or error}", hint="Check disk and rights.")
 
 
 def _translated(error: HTTPError, path: str) -> MltrainError:
@@ -123,4 +125,25 @@ def _translated(error: HTTPError, path: str) -> MltrainError:
         return Forbidden(message, field="notebook")
     if error.status_code < 500:
         return NotebookError(message, field="notebook")
+    first = _first_os_error(error)
+    if first is not None:
+        return _storage_error(first, path)
     return StorageError(message, hint="See the server's log: its contents manager failed.")
+
+
+def _first_os_error(error: BaseException | None) -> OSError | None:
+    """Return what the file system said at first; those after it may only tell of a clean-up that failed too."""
+    found = None
+    while error is not None:
+        found = error if isinstance(error, OSError) else found
+        error = error.__cause__ or error.__context__
+    return found
+
+
+async def remove_half_written(contents: Any, path: str) -> None:
+    """Remove what a failed ``save`` has left, as far as that can be done."""
+    with suppress(Exception):
+        if isinstance(contents, FileManagerMixin):
+            await asyncio.to_thread(_file(contents, path).unlink, missing_ok=True)
+        else:
+            await ensure_async(contents.delete_file(path))

@@ -14,7 +14,7 @@ from ...errors import NotInstalled
 from ...samples import Sample, get_sample, list_samples
 from ...service import Request
 from .. import wire
-from ..paths import contents_errors
+from ..paths import contents_errors, remove_half_written
 
 if TYPE_CHECKING:
     from . import Managers
@@ -42,7 +42,11 @@ class SamplesManager:
         with contents_errors(sample.path.name):
             path = await ensure_async(contents.increment_filename(sample.path.name, ""))
             model: dict[str, Any] = {"type": "notebook", "format": "json", "content": document}
-            await ensure_async(contents.save(model, path))
+            try:
+                await ensure_async(contents.save(model, path))
+            except BaseException:
+                await remove_half_written(contents, path)
+                raise
         return wire.SampleCopy(path=path)
 
     async def run(self, name: str) -> wire.JobSummary:

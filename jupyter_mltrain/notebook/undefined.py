@@ -117,7 +117,7 @@ def _undefined(name: str, place: tuple[int, int], cells: Mapping[int, Code]) -> 
     index, line = place
     later = next((i for i, code in cells.items() if i > index and name in _bound(code.tree)), None)
     message = f"The name {name!r} is used before anything defines it"
-    message += "." if later is None else f"; cell {later} does so later."
+    message += "." if later is None else f"; cell {later + 1} does so later."
     hint = "Define or import it first." if later is None else "Move that cell up."
     return Finding("undefined-name", Severity.WARNING, message, hint, {"cell": index, "line": line})
 

@@ -64,6 +64,12 @@ def test_places_that_cannot_be_used_are_refused(mltrain: Mltrain, notebook: Note
     mltrain.run("check", path, "--output=new/folder", f"--channel=train={mltrain.cwd}")
 
 
+def test_check_says_where_as_people_count(mltrain: Mltrain, notebook: NotebookWriter) -> None:
+    done = mltrain.run("check", notebook("import os\nprint(later)", "later = 1"))
+    said = done.stdout + done.stderr
+    assert "cell 1, line 2: The name 'later' is used before anything defines it; cell 2 does so later." in said
+
+
 def test_wrong_usage_is_json_where_json_was_asked_for(mltrain: Mltrain) -> None:
     for arguments in (["submit"], ["lst"], ["list", "--state", "Runing"]):
         error = json.loads(mltrain.run(*arguments, "--json", code=2).stderr)["error"]

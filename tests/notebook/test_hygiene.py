@@ -89,7 +89,7 @@ def test_names_used_before_they_are_defined(write: Any) -> None:
     )
     assert undefined(path) == {"later": (0, 3), "never": (1, 2), "nowhere": (2, 2)}
     by_name = {finding.message.split("'")[1]: finding for finding in findings(path)}
-    assert "cell 1 does so later" in by_name["later"].message
+    assert "cell 2 does so later" in by_name["later"].message
     assert "later" not in by_name["never"].message
 
 

@@ -126,5 +126,5 @@ def test_ten_thousand_jobs_are_searched_and_selected(crowd: Panel) -> None:
     crowd.rows.first.focus()
     crowd.tab.page.keyboard.press("Control+a")
     crowd.root.get_by_role("button", name="Select all 10,000").click()
-    expect(crowd.root.get_by_role("toolbar")).to_contain_text("10000 selected", timeout=120_000)
+    expect(crowd.root.get_by_role("toolbar")).to_contain_text("10,000 selected", timeout=120_000)
     crowd.tab.page.keyboard.press("Escape")

@@ -97,8 +97,8 @@ function Where({ filters, onChange, backends, trans }: IFiltersProps): JSX.Eleme
 
 function StateSelect({ filters, onChange, counts, trans }: IFiltersProps): JSX.Element {
   const option = (state: string, word: string): readonly [string, string] => {
-    const count = countOf(state, counts);
-    return [state, count > 0 ? `${word} (${count.toLocaleString()})` : word];
+    const count = state && countOf(state, counts);
+    return [state, count ? `${word} (${count.toLocaleString()})` : word];
   };
   return (
     <Choice

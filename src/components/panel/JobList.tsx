@@ -7,6 +7,7 @@ import {
   useLayoutEffect,
   useMemo,
   useRef,
+  useState,
   type FocusEvent,
   type ForwardedRef,
   type KeyboardEvent,
@@ -48,19 +49,20 @@ export interface IJobList {
 const AHEAD = 30;
 
 /** Roughly how high a row is, in pixels, before it is measured. */
-const HEIGHTS: Readonly<Record<string, number>> = { Running: 64, Failed: 74, Succeeded: 28, Cancelled: 28 };
+const HEIGHTS: Readonly<Record<string, number>> = { Running: 51, Failed: 91, Succeeded: 29, Cancelled: 29 };
 
 /** The jobs: a grid with one tab stop, of which only the rows in sight are in the document. */
 export const JobList = forwardRef(function JobList(props: IJobListProps, ref: ForwardedRef<IJobList>): JSX.Element {
   const { jobs, rows, selection, events, paused, trans, children } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const { active, index: activeIndex, selected } = selection;
+  const [hovered, setHovered] = useState<number | null>(null);
 
   // eslint-disable-next-line react-hooks/incompatible-library -- nothing of it is memoized
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
-    estimateSize: index => HEIGHTS[rows[index].phase] ?? 46,
+    estimateSize: index => HEIGHTS[rows[index].phase] ?? 47,
     getItemKey: index => rows[index]?.id ?? index,
     overscan: 10,
     // The row with the focus stays in the document wherever the list is scrolled to.
@@ -138,7 +140,7 @@ export const JobList = forwardRef(function JobList(props: IJobListProps, ref: Fo
   };
 
   const onClick = (event: MouseEvent<HTMLElement>): void => {
-    const place = clickedRow(event);
+    const place = rowAt(event);
     if (place === null || (event.target as HTMLElement).closest('button')) {
       return;
     }
@@ -154,7 +156,7 @@ export const JobList = forwardRef(function JobList(props: IJobListProps, ref: Fo
   };
 
   const onContextMenu = (event: MouseEvent<HTMLElement>): void => {
-    const place = clickedRow(event);
+    const place = rowAt(event);
     if (place === null || event.shiftKey) {
       return; // with Shift comes the browser's own, as everywhere in Lab
     }
@@ -190,6 +192,8 @@ export const JobList = forwardRef(function JobList(props: IJobListProps, ref: Fo
       onKeyDown={onKeyDown}
       onClick={onClick}
       onContextMenu={onContextMenu}
+      onMouseOver={event => setHovered(rowAt(event))}
+      onMouseLeave={() => setHovered(null)}
       onFocus={onFocus}
       onBlur={focus.onBlur}
     >
@@ -204,6 +208,7 @@ export const JobList = forwardRef(function JobList(props: IJobListProps, ref: Fo
               index={index}
               start={start}
               isActive={rows[index].id === active}
+              isHovered={index === hovered}
               isSelected={selected.has(rows[index].id)}
               paused={paused}
               measure={virtualizer.measureElement}
@@ -225,8 +230,8 @@ function withIndex(range: Range, index: number): number[] {
   return index < range.startIndex ? [index, ...indexes] : [...indexes, index];
 }
 
-/** The index of the row that was clicked; null: none was. */
-function clickedRow({ target }: MouseEvent<HTMLElement>): number | null {
+/** The index of the row that a mouse's event is about; null: of none. */
+function rowAt({ target }: MouseEvent<HTMLElement>): number | null {
   const row = (target as HTMLElement).closest<HTMLElement>('[role="row"]');
   return row ? Number(row.dataset.index) : null;
 }

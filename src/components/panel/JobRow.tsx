@@ -24,6 +24,7 @@ interface IRowProps {
   /** Distance from the top of the list in pixels. */
   start: number;
   isActive: boolean;
+  isHovered: boolean;
   isSelected: boolean;
   /** The clock stands still: nobody looks. */
   paused: boolean;
@@ -35,7 +36,7 @@ interface IRowProps {
 
 /** One job in the list. */
 export const JobRow = memo(function JobRow(props: IRowProps): JSX.Element {
-  const { job, index, start, isActive, isSelected, paused, measure, events, trans } = props;
+  const { job, index, start, isActive, isHovered, isSelected, paused, measure, events, trans } = props;
   const style: CSSProperties = { transform: `translateY(${start}px)` };
   return (
     <div
@@ -63,7 +64,8 @@ export const JobRow = memo(function JobRow(props: IRowProps): JSX.Element {
         <Details {...props} />
       </div>
       <div role="gridcell" className="jp-mltrain-JobRow-actions">
-        <QuickActions job={job} isActive={isActive} events={events} trans={trans} />
+        {/* Not in all rows: their icons are most of what a row costs while thousands of them fly by. */}
+        {(isActive || isHovered) && <QuickActions job={job} isActive={isActive} events={events} trans={trans} />}
       </div>
     </div>
   );

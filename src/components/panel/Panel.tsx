@@ -5,7 +5,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { CommandIDs } from '../../commands';
 import type { TrainingError } from '../../request';
 import type { IServices, ITrainingManager } from '../../tokens';
-import type { JobSummary } from '../../types';
+import type { BackendInfo, JobSummary } from '../../types';
 import { Empty, ErrorBanner } from '../common';
 import { useModel } from '../hooks';
 import { act, bulkMenu, jobMenu, open } from './actions';
@@ -51,8 +51,10 @@ export function Panel({ services, trans, isVisible }: IShared & { isVisible: boo
   const list = useRef<IJobList>(null);
   const search = useRef<HTMLInputElement>(null);
   const backends = places.backends ?? [];
-  const inventory = useInventory(places, kept.where || backends[0]?.name, isWatched && kept.machineOpen);
-  useFilter(jobs, kept);
+  const filters = { ...kept, where: knownPlace(kept.where, places.backends) };
+  const place = backends.find(({ name }) => name === filters.where) ?? backends[0];
+  const inventory = useInventory(places, place?.name, isWatched && kept.machineOpen);
+  useFilter(jobs, filters);
   usePlaces(manager);
 
   const refresh = (): void => {
@@ -73,7 +75,7 @@ export function Panel({ services, trans, isVisible }: IShared & { isVisible: boo
       <Header onSubmit={() => void commands.execute(CommandIDs.submit)} onRefresh={refresh} trans={trans} />
       <Filters
         ref={search}
-        filters={kept}
+        filters={filters}
         onChange={keep}
         backends={backends}
         rows={jobs.rows}
@@ -120,9 +122,9 @@ export function Panel({ services, trans, isVisible }: IShared & { isVisible: boo
           <Samples samples={places.samples} services={services} trans={trans} />
         </Section>
       )}
-      {backends.length > 0 && (
+      {place && (
         <Section
-          title={trans.__('Machine')}
+          title={backends.length > 1 ? place.title : trans.__('Machine')}
           isOpen={kept.machineOpen}
           onOpen={machineOpen => keep({ machineOpen })}
           note={inventory ? inventoryWords(inventory, trans)[0] : ''}
@@ -132,6 +134,11 @@ export function Panel({ services, trans, isVisible }: IShared & { isVisible: boo
       )}
     </div>
   );
+}
+
+/** Return a place that was chosen before the last reload, if there is such a place still. */
+function knownPlace(chosen: string, backends: readonly BackendInfo[] | null): string {
+  return backends === null || backends.some(({ name }) => name === chosen) ? chosen : '';
 }
 
 /** What stands in the place of rows where there are none. */
@@ -182,7 +189,7 @@ function useLatest<Args extends unknown[]>(newest: (...args: Args) => void): (..
 
 /** Return why the list is not what it should be; what the notice of a lost connection says is not said twice. */
 function useError({ jobs, places, channel }: ITrainingManager): TrainingError | null {
-  const isLost = useConnection(channel) === 'disconnected';
+  const isLost = useConnection(channel) === 'disconnected' || jobs.isLoading;
   const error = jobs.error ?? (places.backends === null ? places.error : null);
   return isLost && jobs.isReady && error?.code === 'unreachable' ? null : error;
 }

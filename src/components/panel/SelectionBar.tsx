@@ -32,23 +32,25 @@ export function SelectionBar(props: {
   };
   return (
     <div className="jp-mltrain-SelectionBar" role="toolbar" aria-label={trans.__('Selected jobs')}>
-      <span role="status">{trans._n('%1 selected', '%1 selected', jobs.length)}</span>
+      <span role="status">{trans.__('%1 selected', jobs.length.toLocaleString())}</span>
       {onAll && (
         <button type="button" className="jp-mltrain-Button" aria-disabled={isBusy} onClick={() => !isBusy && onAll()}>
           {trans.__('Select all %1', total.toLocaleString())}
         </button>
       )}
-      {button('cancel', trans.__('Cancel…'))}
-      {button('delete', trans.__('Delete…'))}
-      <button
-        type="button"
-        className="jp-mltrain-IconButton"
-        title={trans.__('Select none')}
-        aria-label={trans.__('Select none')}
-        onClick={onClose}
-      >
-        <closeIcon.react tag="span" aria-hidden="true" width="16px" height="16px" />
-      </button>
+      <span className="jp-mltrain-SelectionBar-buttons">
+        {button('cancel', trans.__('Cancel…'))}
+        {button('delete', trans.__('Delete…'))}
+        <button
+          type="button"
+          className="jp-mltrain-IconButton"
+          title={trans.__('Select none')}
+          aria-label={trans.__('Select none')}
+          onClick={onClose}
+        >
+          <closeIcon.react tag="span" aria-hidden="true" width="16px" height="16px" />
+        </button>
+      </span>
     </div>
   );
 }

@@ -125,12 +125,15 @@ describe('a row', () => {
 
   it('offers what can be done now', async () => {
     const { executed } = await shown([summary('r'), summary('s', { ...over, age: 1 })]);
-    const words = (id: number): (string | null)[] =>
-      within(rows()[id])
+    const words = (id: number): (string | null)[] => {
+      fireEvent.mouseOver(rows()[id]);
+      return within(rows()[id])
         .getAllByRole('button')
         .map(button => button.getAttribute('title'));
+    };
     expect(words(0)).toEqual(['Suspend', 'Cancel', 'More']);
     expect(words(1)).toEqual(['Resubmit', 'Delete…', 'More']);
+    fireEvent.mouseOver(rows()[0]);
     fireEvent.click(screen.getByRole('button', { name: 'Suspend r' }));
     expect(executed).toEqual([[CommandIDs.suspend, { id: 'r' }]]);
   });
@@ -344,6 +347,14 @@ describe('filter', () => {
     expect(screen.getByText('No training jobs yet')).toBeTruthy();
   });
 
+  it('forgets a place that is no more', async () => {
+    const key = 'jupyter-mltrain:panel:http://localhost:3000/';
+    window.sessionStorage.setItem(key, JSON.stringify({ where: 'gone' }));
+    const { server } = await shown(three, { 'GET jobs': () => list(three) });
+    expect(server.received[server.received.length - 1].query.get('backend')).toBeNull();
+    expect(names()).toEqual(['c', 'b', 'a']);
+  });
+
   it('offers places where there are several', async () => {
     const place = { name: 'local', title: 'This machine', available: true, why: '', kinds: [] };
     const backends = [
@@ -435,6 +446,16 @@ describe('around the list', () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+
+  it('asks for the next page when the end comes near', async () => {
+    const { channel, server } = await shown(null, { 'GET jobs': () => list([summary('older', { age: 99 })]) });
+    act(() => channel.emit('jobs', { type: 'jobs', list: { ...list(three), total: 4, next: 'a' } }));
+    await act(settled);
+    expect(names()).toEqual(['c', 'b', 'a', 'older']);
+    expect(server.received.filter(({ path }) => path === 'jobs').map(({ query }) => query.get('before'))).toEqual([
+      'a'
+    ]);
   });
 
   it('has few of ten thousand rows in the document, and the one with the focus', async () => {

@@ -5,8 +5,8 @@ import { claimFor } from '../claim';
 /** The browser's locks, as far as claims use them: one for all pages. */
 function fakeLocks(): LockManager {
   const held = new Set<string>();
-  const request = async (name: string, _: LockOptions, hold: (lock: Lock | null) => unknown): Promise<unknown> =>
-    held.has(name) ? hold(null) : held.add(name) && hold({ name, mode: 'exclusive' });
+  const request = (name: string, _: LockOptions, hold: (lock: Lock | null) => unknown): Promise<unknown> =>
+    Promise.resolve(held.has(name) ? hold(null) : held.add(name) && hold({ name, mode: 'exclusive' }));
   return { request } as unknown as LockManager;
 }
 

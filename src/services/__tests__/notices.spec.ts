@@ -15,7 +15,7 @@ const desktop: FakeDesktopNotice[] = [];
 
 class FakeDesktopNotice {
   static permission = 'granted';
-  static readonly requestPermission = vi.fn(async () => 'granted');
+  static readonly requestPermission = vi.fn(() => Promise.resolve('granted'));
   onclick: (() => void) | null = null;
   close = vi.fn();
 
@@ -59,7 +59,7 @@ function setUp(
     commands,
     trans: nullTranslator.load(''),
     preferences: () => set,
-    claim: options.claim ?? (async () => true)
+    claim: options.claim ?? (() => Promise.resolve(true))
   });
   const counts = { total: 1, counts: {} };
   const change = async (...changed: JobSummary[]): Promise<void> => {
@@ -160,7 +160,7 @@ describe('Notices', () => {
   it('leaves the ending to another page that tells of it', async () => {
     const { manager, change } = setUp({
       answers: { 'POST jobs': () => summary('a') },
-      claim: async () => false
+      claim: () => Promise.resolve(false)
     });
     await manager.submit({ notebook: 'a.ipynb' });
     await change(done);

@@ -11,6 +11,9 @@ import type { INotebooks } from './notebooks';
 import type { IServices } from './tokens';
 import { LazyWidget } from './widgets/lazy';
 
+/** JupyterLab keeps where the user puts widgets by their type: the tabs' is another than the panel's. */
+const TAB_TYPE = 'Training';
+
 /** Opens what the extension shows. */
 export interface IOpener {
   /** Id of the job whose tab is in front; null: there is none. */
@@ -96,7 +99,7 @@ export class Opener implements IOpener {
     panel.title.caption = trans.__('Training');
     panel.node.setAttribute('role', 'region');
     panel.node.setAttribute('aria-label', trans.__('Training'));
-    app.shell.add(panel, 'left', { rank: 350, type: 'Training' });
+    app.shell.add(panel, 'left', { rank: 350, type: 'Training Jobs' });
     restorer?.add(panel, panel.id);
     return panel;
   }
@@ -135,10 +138,10 @@ export class Opener implements IOpener {
     tab.title.icon = trainIcon;
     tab.title.closable = true;
     if (labShell) {
-      app.shell.add(tab, 'main', { type: 'Training' });
+      app.shell.add(tab, 'main', { type: TAB_TYPE });
     } else {
       // Notebook's main area holds its one document only.
-      app.shell.add(tab, 'right', { type: 'Training' });
+      app.shell.add(tab, 'right', { type: TAB_TYPE });
       shareWindow(tab);
     }
     void tracker.add(tab);

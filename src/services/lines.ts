@@ -3,7 +3,8 @@ const CHUNK = 4096;
 
 /** A long list of lines: appending is cheap, and above a limit the oldest are dropped a chunk at a time. */
 export class LineBuffer {
-  constructor(private readonly _limit = 1_000_000) {}
+  /** By default as many as can be scrolled: see LogLines. */
+  constructor(private readonly _limit = 1_050_000) {}
 
   /** How many lines there are. */
   get length(): number {

@@ -29,7 +29,7 @@ class JobTab:
     @property
     def header(self) -> Locator:
         """State, name, actions."""
-        return self.root.locator("header")
+        return self.root.locator(".jp-mltrain-JobHeader")
 
     def expect_phase(self, phase: str) -> None:
         """Wait until the header says that word."""

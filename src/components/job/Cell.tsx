@@ -114,7 +114,7 @@ const Output = memo(function Output(props: {
     <>
       {left > 0 && (
         <p className="jp-mltrain-Quiet">
-          {trans.__('%1 characters before these are not shown; the log has them.', left.toLocaleString())}
+          {trans.__('%1 characters before these are not shown.', left.toLocaleString())}
         </p>
       )}
       <Rendered className="jp-mltrain-Output" rendermime={rendermime} model={model} />

@@ -7,9 +7,9 @@ export function Events({ job, trans }: ITabProps): JSX.Element {
   if (job.events.length === 0) {
     return <Empty title={trans.__('No events yet.')} />;
   }
-  const heads = [trans.__('Time'), trans.__('Type'), trans.__('Reason'), trans.__('Message'), trans.__('Object')];
+  const heads = [trans.__('Time'), trans.__('Type'), trans.__('Event'), trans.__('Object')];
   return (
-    <div className="jp-mltrain-Scroll">
+    <div className="jp-mltrain-Scroll" role="region" aria-label={trans.__('Events')} tabIndex={0}>
       <table className="jp-mltrain-Table">
         <caption className="jp-mltrain-sr">{trans.__('Events, newest first')}</caption>
         <thead>
@@ -28,9 +28,11 @@ export function Events({ job, trans }: ITabProps): JSX.Element {
                 <td>
                   <time dateTime={event.time}>{localTime(event.time)}</time>
                 </td>
-                <td>{event.type === 'Warning' ? trans.__('Warning') : trans.__('Normal')}</td>
-                <td>{event.count > 1 ? `${event.reason} ×${event.count}` : event.reason}</td>
-                <td className="jp-mltrain-Table-text">{event.message}</td>
+                <td>{event.type === 'Warning' ? trans.__('⚠ Warning') : trans.__('Normal')}</td>
+                <td className="jp-mltrain-Table-text">
+                  <strong>{event.count > 1 ? `${event.reason} ×${event.count}` : event.reason}</strong>
+                  <p className="jp-mltrain-Quiet">{event.message}</p>
+                </td>
                 <td>{event.object}</td>
               </tr>
             ))

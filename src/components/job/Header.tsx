@@ -21,7 +21,7 @@ export function Header(props: ITabProps & { isDeleted: boolean }): JSX.Element {
     changer.current?.focus();
   };
   return (
-    <header className="jp-mltrain-JobHeader">
+    <div className="jp-mltrain-JobHeader">
       <div className="jp-mltrain-JobHeader-line">
         <StateIcon phase={phase} trans={trans} />
         <h2 className="jp-mltrain-JobHeader-name">{name}</h2>
@@ -41,7 +41,7 @@ export function Header(props: ITabProps & { isDeleted: boolean }): JSX.Element {
       <p className="jp-mltrain-sr" role="status">
         {announcement(job.summary, trans)}
       </p>
-    </header>
+    </div>
   );
 }
 

@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { useEffect, useRef, useState, type FormEvent, type MouseEvent, type RefObject } from 'react';
 
 import type { NotebookModel } from '../../services/notebook';
+import type { CellState } from '../../types';
 import { Empty, ErrorBanner } from '../common';
 import { useModel, useOwnModel } from '../hooks';
 import { Cell } from './Cell';
@@ -51,9 +52,19 @@ function Cells({ model, job, services, trans }: ITabProps & { model: NotebookMod
         onClickCapture={stopCommands}
         onSubmitCapture={stopForms}
       >
-        {cells.map((cell, index) => (
-          <Cell key={index} state={cell} language={language} rendermime={services.rendermime} trans={trans} box={box} />
-        ))}
+        {cells.map(
+          (cell, index) =>
+            isNotice(cell) || (
+              <Cell
+                key={index}
+                state={cell}
+                language={language}
+                rendermime={services.rendermime}
+                trans={trans}
+                box={box}
+              />
+            )
+        )}
       </div>
     </div>
   );
@@ -73,7 +84,7 @@ const SCROLLING = new Set(['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', 'Home',
 /** Keep a cell in sight, its end if it is higher than what is seen, also while it grows; -1: none. */
 function useFollowed(box: RefObject<HTMLElement>, index: number): void {
   useEffect(() => {
-    const cell = box.current?.children[index];
+    const cell = index >= 0 ? box.current?.querySelector('[aria-current]') : null;
     if (!cell) {
       return;
     }
@@ -98,6 +109,12 @@ function stopCommands(event: MouseEvent): void {
 /** A form in an output leads nowhere: without an address of its own it would load the page anew. */
 function stopForms(event: FormEvent): void {
   event.preventDefault();
+}
+
+/** Papermill puts red headings beside a cell that failed; here the cell itself says so. */
+function isNotice({ cell }: CellState): boolean {
+  const { tags } = (cell.metadata ?? {}) as { tags?: unknown };
+  return Array.isArray(tags) && tags.includes('papermill-error-cell-tag');
 }
 
 function languageOf(metadata: Readonly<Record<string, unknown>>): string {

@@ -114,7 +114,10 @@ function Missing({ model, trans }: { model: LogModel; trans: TranslationBundle }
   const { loading, isPartial, hasGap, isCut } = useModel(model);
   if (loading !== null) {
     return (
-      <p className="jp-mltrain-Log-note" role="status">
+      <p className="jp-mltrain-Log-note">
+        <span className="jp-mltrain-sr" role="status">
+          {trans.__('Reading the whole log…')}
+        </span>
         {trans.__('%1 lines read…', loading.toLocaleString())}
       </p>
     );

@@ -24,7 +24,7 @@ export function Overview(props: IOverviewProps): JSX.Element {
       </section>
       <section>
         <h3>{trans.__('Replicas')}</h3>
-        <ReplicaTable replicas={job.replicas} trans={trans} onLog={onLog} />
+        <ReplicaTable job={job.summary} replicas={job.replicas} trans={trans} onLog={onLog} />
       </section>
       <section>
         <h3>{trans.__('Job')}</h3>

@@ -38,5 +38,20 @@ export function Rendered(props: {
     });
   }, [rendermime, mimeType, model]);
 
+  useLayoutEffect(() => keepReachable(host.current!), []);
+
   return <div ref={host} className={`jp-mltrain-Rendered ${className}`} data-mime-type={mimeType} />;
+}
+
+/** Let the keyboard reach a box for as long as it has to be scrolled. */
+function keepReachable(box: HTMLElement): () => void {
+  const observer = new ResizeObserver(() => {
+    if (box.scrollWidth > box.clientWidth) {
+      box.tabIndex = 0;
+    } else {
+      box.removeAttribute('tabindex');
+    }
+  });
+  observer.observe(box);
+  return () => observer.disconnect();
 }

@@ -1,13 +1,14 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReactNode } from 'react';
 
-import type { Replica } from '../../types';
+import type { JobSummary, Replica } from '../../types';
 import { Elapsed, StateIcon } from '../common';
 import { bytes } from './format';
-import { byRole, replicaTitle } from './replicas';
+import { byRole, replicaTitle, wasStopped } from './replicas';
 
 interface IRowProps {
   replica: Replica;
+  job: JobSummary;
   title: string;
   trans: TranslationBundle;
   onLog: (replica: string) => void;
@@ -15,11 +16,12 @@ interface IRowProps {
 
 /** The replicas, by role and index. */
 export function ReplicaTable(props: {
+  job: JobSummary;
   replicas: readonly Replica[];
   trans: TranslationBundle;
   onLog: (replica: string) => void;
 }): JSX.Element {
-  const { replicas, trans, onLog } = props;
+  const { job, replicas, trans, onLog } = props;
   if (replicas.length === 0) {
     return <p className="jp-mltrain-Quiet">{trans.__('None yet.')}</p>;
   }
@@ -43,6 +45,7 @@ export function ReplicaTable(props: {
           {byRole(replicas).map((replica, place) => (
             <Row
               key={replica.name}
+              job={job}
               replica={replica}
               title={replicaTitle(replica, place)}
               columns={columns}
@@ -76,7 +79,8 @@ function columnsOf(trans: TranslationBundle): readonly IColumn[] {
   ];
 }
 
-function Row({ replica, title, columns, trans, onLog }: IRowProps & { columns: readonly IColumn[] }): JSX.Element {
+function Row(props: IRowProps & { columns: readonly IColumn[] }): JSX.Element {
+  const { job, replica, title, columns, trans, onLog } = props;
   return (
     <tr data-phase={replica.phase}>
       <th scope="row" title={replica.name}>
@@ -94,7 +98,11 @@ function Row({ replica, title, columns, trans, onLog }: IRowProps & { columns: r
         </button>
       </td>
       <td className="jp-mltrain-Table-text">
-        <StateIcon phase={replica.phase} trans={trans} />
+        {wasStopped(replica, job) ? (
+          <StateIcon phase="Cancelled" word={trans.__('Stopped')} trans={trans} />
+        ) : (
+          <StateIcon phase={replica.phase} trans={trans} />
+        )}
         <Cause replica={replica} />
       </td>
       {columns.map(({ head, cell }) => (

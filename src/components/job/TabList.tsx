@@ -1,4 +1,4 @@
-import { useId, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 
 /** A tab's name and title. */
 export interface ITab<Name extends string> {
@@ -22,6 +22,10 @@ export function TabList<Name extends string>(props: {
   const { label, tabs, current, onSelect, panel } = props;
   const id = useId();
   const made = useMade(current);
+
+  useEffect(() => {
+    list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [current]);
   const list = useRef<HTMLDivElement>(null);
 
   const onKeyDown = (event: KeyboardEvent): void => {

@@ -1,7 +1,7 @@
 import type { IOutput } from '@jupyterlab/nbformat';
 
 /** Characters of a stream that are drawn: its newest. Each piece that comes draws them anew. */
-const LONGEST = 100_000;
+const LONGEST = 30_000;
 
 /** Return a text; nbformat allows it as one string or as a list of lines. */
 export function textOf(text: unknown): string {

@@ -1,4 +1,4 @@
-import type { Replica } from '../../types';
+import type { JobSummary, Replica } from '../../types';
 
 /** Return `Worker 0`. The pods of a batch/v1 Job have no role, and an index only where it is an indexed one. */
 export function replicaTitle({ role, index }: Replica, place: number): string {
@@ -15,4 +15,13 @@ export function culpritOf(replicas: readonly Replica[]): Replica | undefined {
   return replicas
     .filter(({ phase, exitCode }) => phase === 'Failed' || Boolean(exitCode))
     .sort((one, other) => (one.finishedAt || '~').localeCompare(other.finishedAt || '~'))[0];
+}
+
+/** Exit codes of what was ended by a signal: 128 and its number. */
+const SIGNALLED = 128;
+
+/** Whether a replica was stopped because the job was done, or was to stop: it did not fail. */
+export function wasStopped({ phase, exitCode }: Replica, job: Pick<JobSummary, 'phase'>): boolean {
+  const isStopped = job.phase === 'Succeeded' || job.phase === 'Cancelled' || job.phase === 'Suspended';
+  return isStopped && phase === 'Failed' && (exitCode ?? 0) > SIGNALLED;
 }

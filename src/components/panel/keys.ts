@@ -1,6 +1,9 @@
+/** Ways to another row. */
+export type Move = 'next' | 'previous' | 'first' | 'last' | 'page-down' | 'page-up';
+
 /** What a key asks for in the list. */
 export type Intent =
-  | { type: 'go'; to: 'next' | 'previous' | 'first' | 'last' | 'page-down' | 'page-up'; extend: boolean }
+  | { type: 'go'; to: Move; extend: boolean }
   | { type: 'toggle' | 'select-all' | 'select-none' | 'open' | 'delete' | 'menu' | 'into-row' | 'type' };
 
 /** The part of a keyboard event that counts. */
@@ -12,7 +15,7 @@ export interface IKey {
   altKey: boolean;
 }
 
-const MOVES: Readonly<Record<string, Extract<Intent, { type: 'go' }>['to']>> = {
+const MOVES: Readonly<Record<string, Move>> = {
   ArrowDown: 'next',
   ArrowUp: 'previous',
   Home: 'first',

@@ -1,5 +1,7 @@
 import type { Contents } from '@jupyterlab/services';
+import { MessageLoop } from '@lumino/messaging';
 import type { ISignal } from '@lumino/signaling';
+import { Widget } from '@lumino/widgets';
 import { ReactWidget } from '@jupyterlab/ui-components';
 
 import { SubmitModel } from '../components/submit/model';
@@ -49,8 +51,10 @@ export class SubmitWidget extends ReactWidget {
     void this._model.replan();
   }
 
+  /** The focus goes to the title: the next Tab leads to the first field, and Ctrl+Enter submits. */
   protected override onActivateRequest(): void {
-    this.node.querySelector<HTMLElement>('h2')?.focus();
+    MessageLoop.sendMessage(this, Widget.Msg.UpdateRequest);
+    void this.renderPromise?.then(() => this.node.querySelector<HTMLElement>('h2')?.focus());
   }
 
   private readonly _onFile = (_: unknown, { type, newValue }: Contents.IChangedArgs): void => {

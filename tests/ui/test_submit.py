@@ -103,12 +103,13 @@ def test_a_value_goes_back_to_its_default(tab: Tab, work: Path, name: str) -> No
     expect(form.parameter("epochs")).to_have_value("3")
     form.parameter("run_name").fill("mine")
     form.parameter("run_name").fill("")
+    form.parameter("mood").fill("")
     form.parameter("epochs").fill("")
     form.parameter("rate").focus()
     expect(form.parameter("epochs")).to_have_value("3")
     form.submit().expect_phase("Succeeded")
     # Of text, the empty one is a value, too.
-    assert form.jobs()[0]["parameters"] == {"run_name": ""}
+    assert form.jobs()[0]["parameters"] == {"mood": ""}
 
 
 def test_a_bad_value_is_told_at_its_field_and_nothing_is_submitted(tab: Tab, work: Path, name: str) -> None:

@@ -67,7 +67,7 @@ def test_there_is_no_image_where_none_is_needed(tab: Tab, work: Path, name: str)
 
 def test_findings_are_mended_by_a_click(tab: Tab, work: Path, name: str) -> None:
     form = SubmitForm.open(tab, path_of(tab, write_tensorflow(work, name)))
-    expect(form.root.get_by_label("Framework")).to_contain_text("TensorFlow (TFJob), found by the imports")
+    expect(form.field("framework")).to_contain_text("TensorFlow (TFJob), found by the imports")
     form.field("roles.Worker.replicas").fill("4")
     findings = form.preview.get_by_role("list", name="Findings")
     uneven = findings.get_by_role("listitem").filter(has_text="cannot be split evenly")
@@ -110,7 +110,7 @@ def test_gpus_are_chosen_from_what_is_free(tab: Tab, work: Path, name: str) -> N
     form.field("roles.Worker.resources.gpu.count").fill("2")
     form.planned()
     shown = form.show("Manifest")
-    expect(shown).to_contain_text("nvidia.com/gpu: 2")
+    expect(shown).to_contain_text("nvidia.com/gpu: '2'")
     expect(shown).to_contain_text("NVIDIA-H200")
 
 
@@ -139,7 +139,7 @@ def test_requirements_inputs_and_variables_reach_the_job(tab: Tab, work: Path, n
     )
     (work / "data.txt").write_text("blue")
     form = SubmitForm.open(tab, path_of(tab, notebook))
-    form.root.get_by_text("1 requirement found").click()
+    form.root.get_by_text("requirements found").click()
     form.root.get_by_label("Requirement to add").fill("lightgbm==4.1")
     form.root.get_by_label("Requirement to add").press("Enter")
     form.part("Data and secrets").click()

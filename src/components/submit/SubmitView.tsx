@@ -148,7 +148,7 @@ export function SubmitView(props: {
 function Head({ model, trans }: { model: SubmitModel; trans: TranslationBundle }): JSX.Element {
   const { path, draft, source } = model;
   return (
-    <header className="jp-mltrain-Submit-head">
+    <div className="jp-mltrain-Submit-head">
       <h2 tabIndex={-1}>{trans.__('Train %1', path.replace(/^.*\//, ''))}</h2>
       {isTouched(draft) && (
         <button type="button" className="jp-mltrain-Link" onClick={() => model.reset()}>
@@ -160,7 +160,7 @@ function Head({ model, trans }: { model: SubmitModel; trans: TranslationBundle }
           {trans.__('Filled in from %1. The notebook is trained as it is saved now.', source)}
         </p>
       )}
-    </header>
+    </div>
   );
 }
 

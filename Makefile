@@ -20,7 +20,7 @@ BUILT := jupyter_mltrain/labextension
 JLPM = PATH="$(CURDIR)/.tools/node/bin:$(CURDIR)/$(BIN):$$PATH" jlpm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-frontend test-ui lint typecheck types format frontend lab dist lock bench clean
+.PHONY: help setup demo test test-fast test-frontend test-ui lint typecheck types format frontend lab screenshots dist lock bench clean
 
 help: ## show this text
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -118,6 +118,9 @@ dist: .tools/uv-$(UV_VERSION)/bin/uv .tools/node/bin/node ## build the wheel and
 
 lab: frontend ## start JupyterLab with the project, on the sample notebooks
 	@$(BIN)/jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
+
+screenshots: frontend ## make the pictures of the README (minutes: the jobs on them run)
+	@PYTHONPATH=. $(BIN)/python tools/screenshots.py
 
 lock: .tools/uv-$(UV_VERSION)/bin/uv ## resolve the dependencies anew
 	@.tools/uv-$(UV_VERSION)/bin/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \

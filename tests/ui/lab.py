@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -138,8 +139,17 @@ class LabServer:
         for line in self._process.stderr:
             self.log.append(line)
             if "is running at" in line:
+                self._await_port()
                 return
         raise AssertionError("JupyterLab did not start:\n" + "".join(self.log))
+
+    def _await_port(self) -> None:
+        """It says that it runs a moment before it listens."""
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.01)
 
     def _drain(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None

@@ -53,6 +53,14 @@ def lab(shared_lab: LabServer) -> Iterator[LabServer]:
 
 
 @pytest.fixture
+def fresh_settings(lab: LabServer) -> Iterator[None]:
+    """Take away afterwards what a test has set in the extension's settings."""
+    yield
+    for path in (lab.home.parent / "config" / "settings" / "jupyter-mltrain").glob("*"):
+        path.unlink()
+
+
+@pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     """A name that no other test has, fit for a folder, a notebook and a job."""
     return re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")[:40]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.ui.gate import Gate
@@ -116,6 +117,7 @@ def test_cancel_can_be_undone(tab: Tab, work: Path, name: str, gate: Gate) -> No
     assert "Cancelled" in phases
 
 
+@pytest.mark.usefixtures("fresh_settings")
 def test_desktop_tells_while_nobody_looks(tab: Tab, work: Path, name: str) -> None:
     tab.page.add_init_script(DESKTOP)
     follow(tab)

@@ -10,6 +10,7 @@ from ..backends.base import Backend
 from ..errors import NotFound
 from ..model.job import JobRef, JobStatus
 from ..runner.records import Progress, Rebuilder, unpack_metric
+from .changes import changes_of
 from .logs import find_replica
 from .request import Metric, RunProgress, Update
 
@@ -69,15 +70,11 @@ class _Follower:
 
     async def _watch(self) -> None:
         try:
-            async for change in self._backend.watch():
-                if change.job is not None and change.job.ref.id == self._ref.id:
-                    self._take(change.job)
-                elif change.type == "deleted" and change.ref is not None and change.ref.id == self._ref.id:
-                    self._done = True
-                elif change.type == "synced" and self._job is None:
-                    raise NotFound(f"Job {self._ref.name} ({self._ref.id}) is gone")
+            async for job in changes_of(self._backend, self._ref):
+                self._take(job)
                 if self._done:
                     return
+            self._done = True
         finally:
             self._news.set()
 

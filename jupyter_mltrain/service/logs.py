@@ -14,6 +14,7 @@ from typing import Final
 from ..backends.base import Backend, Cursor, LogChunk
 from ..errors import InvalidInput, NotFound
 from ..model.job import JobRef, JobStatus, Phase, ReplicaState
+from .changes import changes_of
 from .transcript import Transcript
 
 ROTATED = "[the log's beginning was rotated away]"
@@ -243,13 +244,9 @@ async def lines(
 
 async def _with_replicas(backend: Backend, ref: JobRef) -> JobStatus:
     """Return the job as soon as it has replicas or has ended."""
-    async for change in backend.watch():
-        if change.job is not None and change.job.ref.id == ref.id and (change.job.replicas or change.job.finished):
-            return change.job
-        if change.type == "deleted" and change.ref is not None and change.ref.id == ref.id:
-            break
-        if change.type == "synced":
-            await backend.status(ref)  # raises where there is nothing to wait for
+    async for job in changes_of(backend, ref):
+        if job.replicas or job.finished:
+            return job
     raise NotFound(f"Job {ref.name} ({ref.id}) is gone")
 
 

@@ -13,6 +13,7 @@ from ..backends.registry import get_backend
 from ..errors import Conflict, InvalidInput, NotFound
 from ..model.job import Event, JobRef, JobStatus, Manifest
 from . import again, copies, following, listing, logs
+from .changes import changes_of
 from .lines import LogLines
 from .listing import JobPage
 from .logs import LogPage
@@ -252,22 +253,12 @@ class Service:
         Raises
         ------
         NotFound
-            It was deleted meanwhile.
+            There is no such job, or it was deleted meanwhile.
         """
-        async for change in self.backend.watch():
-            if change.job is not None and change.job.ref.id == ref.id and change.job.finished:
-                return change.job
-            gone = change.type == "deleted" and change.ref is not None and change.ref.id == ref.id
-            if gone or (change.type == "synced" and not await self._exists(ref)):
-                raise NotFound(f"Job {ref.name} ({ref.id}) was deleted while it was waited for")
-        raise AssertionError("a watch does not end")
-
-    async def _exists(self, ref: JobRef) -> bool:
-        try:
-            await self.backend.status(ref)
-        except NotFound:
-            return False
-        return True
+        async for job in changes_of(self.backend, ref):
+            if job.finished:
+                return job
+        raise NotFound(f"Job {ref.name} ({ref.id}) was deleted while it was waited for")
 
     async def log_page(
         self,

@@ -9,7 +9,7 @@ globalThis.ResizeObserver ??= class {
   disconnect(): void {}
 };
 window.requestIdleCallback ??= callback => window.setTimeout(callback);
-window.matchMedia ??= (query: string) =>
-  ({ matches: false, media: query, addEventListener() {}, removeEventListener() {} }) as never;
+window.matchMedia ??= (media: string) =>
+  Object.assign(new EventTarget(), { media, matches: false, addListener() {}, removeListener() {} }) as never;
 
 afterEach(cleanup);

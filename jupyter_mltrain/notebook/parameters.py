@@ -96,6 +96,11 @@ class ParameterForm:
                 return parameter
         raise self._unknown(name)
 
+    @property
+    def defaults(self) -> dict[str, Json]:
+        """The defaults that are known before the notebook runs."""
+        return {one.name: one.default for one in self if not one.required and one.expression is None}
+
     def to_dict(self) -> list[dict[str, Json]]:
         """Return the form as JSON: what a user interface needs to show it."""
         return [parameter.to_dict() for parameter in self.parameters]

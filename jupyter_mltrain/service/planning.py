@@ -126,7 +126,7 @@ def make_plan(request: Request, *, job_id: str | None = None, local: bool) -> Pl
     )
     findings: list[Finding] = [
         *frozen.findings,
-        *checks.check(spec, sources=sources, imports=frozen.imports, parameters=values),
+        *checks.check(spec, sources=sources, imports=frozen.imports, parameters=program.parameters.defaults | values),
         *(check_places(spec) if local else ()),
     ]
     findings.sort(key=lambda finding: list(Severity).index(finding.severity))

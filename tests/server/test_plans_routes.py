@@ -102,3 +102,12 @@ async def test_values_as_people_write_them(api: Api) -> None:
     texts = {"n": "many", "layers": "a, b"}
     error = await api.json("plans", "POST", {"notebook": path, "texts": texts}, status=400)
     assert [wrong["field"] for wrong in error["details"]["errors"]] == ["n", "layers"]
+
+
+async def test_checks_know_the_defaults_of_parameters(api: Api) -> None:
+    source = "import tensorflow as tf\nstrategy = tf.distribute.MultiWorkerMirroredStrategy()"
+    path = api.write("train.ipynb", source, parameters="batch_size: int = 150\nhalf = batch_size // 2")
+    spec = {"framework": "tensorflow", "roles": {"Worker": {"replicas": 4}}}
+    plan = await api.json("plans", "POST", {"notebook": path, "spec": spec})
+    (finding,) = [found for found in plan["findings"] if found["code"] == "uneven-batch"]
+    assert finding["fix"] == {"parameters.batch_size": 152}

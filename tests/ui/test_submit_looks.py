@@ -52,7 +52,7 @@ def test_axe_finds_nothing(theme: str, tab: Tab, work: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("width", [400, 700, 1000, 1400])
-def test_nothing_is_cut_off_and_the_button_is_always_there(width: int, tab: Tab, work: Path, name: str) -> None:
+def test_at_every_width(width: int, tab: Tab, work: Path, name: str) -> None:
     tab.expect_problem("status of 400")
     form = SubmitForm.open(tab, path_of(tab, write_quick(work, name)))
     fill(form)

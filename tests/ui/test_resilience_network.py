@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, expect
 from tests.ui.gate import Gate
 from tests.ui.job import train
 from tests.ui.notebooks import write_steps
+from tests.ui.panel import Panel
 from tests.ui.proxy import Proxy
 from tests.ui.tab import NO_SERVER, Tab
 
@@ -60,3 +61,16 @@ def test_connection_that_falls_silent_is_made_anew(tab: Tab, proxy: Proxy, work:
     assert proxy.opened == 2
     gate.step(2)
     job.expect_phase("Succeeded")
+
+
+def test_panel_that_could_not_be_loaded_is_loaded_when_shown_again(context: BrowserContext, tab: Tab) -> None:
+    tab.expect_problem("Loading chunk")
+    tab.open()
+    button = tab.page.get_by_role("tab", name="Training", exact=True)
+    context.set_offline(True)
+    button.click()
+    expect(tab.dialog()).to_contain_text("Training")
+    tab.dialog().get_by_role("button").click()
+    context.set_offline(False)
+    button.click()  # hides it
+    expect(Panel(tab).root).to_contain_text("No training jobs yet")

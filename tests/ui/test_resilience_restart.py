@@ -12,6 +12,7 @@ from playwright.sync_api import Request, Route, expect
 from tests.ui.gate import Gate
 from tests.ui.job import path_of, train
 from tests.ui.notebooks import write_quick, write_steps
+from tests.ui.panel import Panel
 from tests.ui.tab import NO_SERVER, Tab
 
 SUBMISSIONS = "/jupyter-mltrain/jobs"
@@ -57,10 +58,16 @@ def test_what_ended_without_a_server_is_told(tab: Tab, work: Path, name: str, ga
     tab.expect_problem(NO_SERVER)
     job = train(tab, write_steps(work, name, gate, steps=0))
     job.expect_phase("Running")
+    panel = Panel(tab)
+    panel.expect_phase(name, "Running")
     tab.lab.kill()
+    expect(panel.root).to_contain_text("Connection lost")
     gate.step()
     tab.lab.start()
     job.expect_phase("Succeeded")
+    panel.expect_phase(name, "Succeeded")
+    expect(panel.rows).to_have_count(1)
+    expect(panel.root).not_to_contain_text("Connection lost")
     expect(tab.notice("has finished")).to_be_visible()
 
 

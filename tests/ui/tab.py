@@ -29,7 +29,8 @@ class Tab:
     Attributes
     ----------
     problems:
-        Errors on the console and uncaught exceptions, refusals by the content security policy among them.
+        Errors on the console, the extension's own warnings, and uncaught exceptions; refusals by the content security
+        policy are among them.
     """
 
     def __init__(self, context: BrowserContext, lab: LabServer, workspace: str, url: str | None = None) -> None:
@@ -44,8 +45,9 @@ class Tab:
         self.page.on("pageerror", lambda error: self.problems.append(f"{error}\n{error.stack}"))
 
     def _note(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.problems.append(f"{message.text} ({message.location['url']})")
+        url = message.location["url"]
+        if message.type == "error" or (message.type == "warning" and "/extensions/jupyter-mltrain/" in url):
+            self.problems.append(f"{message.text} ({url})")
 
     def expect_problem(self, pattern: str) -> None:
         """Say that errors with this in their text are meant to happen here."""

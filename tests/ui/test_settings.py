@@ -42,7 +42,7 @@ def test_delete_without_asking(tab: Tab, work: Path, name: str) -> None:
     tab.notice("has finished").get_by_role("button", name="Open Job").click()
     settings = settings_of(tab)
     with stored(tab):
-        settings.get_by_label("Ask before deleting").uncheck()
+        settings.locator("[name$=_confirmDelete]").uncheck()
     tab.page.locator("#jp-main-dock-panel .lm-TabBar-tab").filter(has_text=re.compile(f"^{name}-")).click()
     job = JobTab(tab.page)
     job.act("Delete…")
@@ -54,7 +54,7 @@ def test_no_notices(tab: Tab, work: Path, name: str) -> None:
     tab.open()
     settings = settings_of(tab)
     with stored(tab):
-        settings.get_by_label("Notices", exact=True).select_option("none")
+        settings.locator("[name$=_notices]").select_option(label="none")
     tab.menu("Train", "Show Training Jobs")
     tab.lab.api("POST", "jobs", {"notebook": write_quick(work, name).relative_to(tab.lab.work).as_posix()})
     panel = tab.page.get_by_role("region", name="Training", exact=True)
@@ -67,6 +67,6 @@ def test_default_place(tab: Tab, work: Path, name: str) -> None:
     tab.open()
     settings = settings_of(tab)
     with stored(tab):
-        settings.get_by_label("Default place").fill("nowhere")
+        settings.locator("[name$=_defaultBackend]").fill("nowhere")
     run(tab, write_quick(work, name))
     expect(tab.dialog()).to_contain_text("nowhere")

@@ -132,7 +132,7 @@ lock: .tools/uv-$(UV_VERSION)/bin/uv ## resolve the dependencies anew
 	@.tools/uv-$(UV_VERSION)/bin/uv pip install --quiet --python .tools/peers/bin/python kubeflow==0.5.0
 	@touch $@
 
-bench: setup .tools/peers/.complete ## run the benchmarks (minutes); the figures go to standard output
+bench: frontend .tools/peers/.complete ## run the benchmarks (minutes); the figures go to standard output
 	@for f in benchmarks/bench_*.py; do \
 	  echo; TF_CPP_MIN_LOG_LEVEL=3 KUBEFLOW_PYTHON=$(CURDIR)/.tools/peers/bin/python $(BIN)/python $$f || exit 1; \
 	done

@@ -7,6 +7,7 @@ few minutes: the jobs on them really run.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 import time
@@ -20,7 +21,7 @@ from tests.ui.chromium import find_chromium, launch
 from tests.ui.job import JobTab
 from tests.ui.lab import LabServer
 from tests.ui.panel import Panel
-from tests.ui.tab import Tab
+from tests.ui.tab import PATIENCE, Tab
 
 IMAGES = ROOT / "docs" / "images"
 WINDOW = {"width": 1360, "height": 850}
@@ -28,6 +29,7 @@ PANEL_WIDTH = 340
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 # Long enough to be on all pictures while it runs.
 RECOMMENDER = {"notebook": "recommender.ipynb", "parameters": {"epochs": 40}}
+SOME_REPORTS = re.compile(r"([6-9]|\d\d) reports")
 LARGEST = 300_000
 MINUTES = 600_000
 
@@ -102,7 +104,7 @@ def notebook_in_the_middle(job: JobTab) -> None:
     """Show the live notebook where the training runs."""
     job.show("Notebook")
     running = job.panel.locator(".jp-mltrain-Cell[data-status=running]")
-    expect(running).to_contain_text("Epoch", timeout=MINUTES)
+    expect(running).to_contain_text("Epoch 4", timeout=MINUTES)
 
 
 def take_all(album: Album, tab: Tab) -> None:
@@ -130,7 +132,7 @@ def pictures(job: JobTab) -> dict[str, Callable[[], object]]:
     """Return what is shown of the running job, by the picture's name."""
     return {
         "notebook": lambda: notebook_in_the_middle(job),
-        "metrics": lambda: expect(job.show("Metrics").locator("canvas").first).to_be_visible(),
+        "metrics": lambda: expect(job.show("Metrics")).to_contain_text(SOME_REPORTS, timeout=MINUTES),
     }
 
 
@@ -147,6 +149,7 @@ def main() -> None:
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES
     path = find_chromium()
     assert path is not None, "no browser: install chromium"
+    expect.set_options(timeout=PATIENCE)
     with tempfile.TemporaryDirectory(prefix="mltrain-pictures-") as name, launch(path) as browser:
         folder = Path(name)
         server = LabServer(folder, settings={"LabApp.expose_app_in_browser": "True"})

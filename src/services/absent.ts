@@ -15,7 +15,7 @@ export function hasServerExtension(): boolean {
 
 /** Return settings of a server that has no route of ours: it is known, so nobody is asked, and no error is logged. */
 export function absentSettings(settings: ServerConnection.ISettings): ServerConnection.ISettings {
-  return { ...settings, fetch: async () => new Response(null, { status: NOT_FOUND }) };
+  return { ...settings, fetch: () => Promise.resolve(new Response(null, { status: NOT_FOUND })) };
 }
 
 /** Tells all who follow something that there is nothing to follow. */

@@ -8,9 +8,13 @@ import { localTime } from './format';
 
 /** The job's submission and then its conditions, in the operator's order, as a timeline. */
 export function Conditions({ job, trans }: { job: Job; trans: TranslationBundle }): JSX.Element {
+  const { startedAt } = job.summary;
+  // A batch/v1 Job has no condition that says that it runs.
+  const isUntold = startedAt !== '' && job.conditions.every(({ type }) => type !== 'Running');
   return (
     <ol className="jp-mltrain-Timeline">
       <Moment shape="Queued" word={trans.__('Submitted')} time={job.summary.createdAt} />
+      {isUntold && <Moment shape="Running" word={trans.__('Started')} time={startedAt} />}
       {job.conditions.map(condition => (
         <Held key={condition.type} condition={condition} trans={trans} />
       ))}

@@ -40,7 +40,7 @@ function Charts({ model, job, trans }: ITabProps & { model: MetricsModel }): JSX
       <ErrorBanner error={error} trans={trans} />
       <div className="jp-mltrain-Bar">
         <span>{trans._n('%1 report', '%1 reports', model.points.length)}</span>
-        {pace !== null && <span>{trans.__('%1 a step', seconds(pace))}</span>}
+        {pace !== null && <span>{trans.__('%1 per step', seconds(pace))}</span>}
       </div>
       <div className="jp-mltrain-Metrics">
         {charts.map(lines => (

@@ -3,6 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Provenance as ProvenanceData } from '../../types';
 import { Empty, ErrorBanner } from '../common';
 import { Facts, isFilled, Values } from './Facts';
+import { isBuilt } from './image';
 import type { ITabProps } from './JobView';
 import { useLoaded } from './useLoaded';
 
@@ -25,7 +26,10 @@ function ProvenanceFacts({ value, trans }: { value: ProvenanceData; trans: Trans
         [trans.__('Frozen notebook'), <code>{value.program}</code>],
         [trans.__('Notebook'), value.notebook],
         [trans.__('Commit'), value.commit && <code>{commit}</code>],
-        [trans.__('Image'), value.image && <code>{value.image}</code>],
+        [
+          trans.__('Image'),
+          isBuilt(value.image) ? <code>{value.image}</code> : trans.__('None: the environment that was there')
+        ],
         [trans.__('Parameters'), isFilled(value.parameters) && <Values values={value.parameters} />],
         [trans.__('Seeds'), isFilled(value.seeds) && <Values values={value.seeds} />],
         [trans.__('Requirements'), value.requirements.length > 0 && <Lines lines={value.requirements} />],

@@ -28,7 +28,7 @@ WINDOW = {"width": 1360, "height": 850}
 PANEL_WIDTH = 340
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 # Long enough to be on all pictures while it runs.
-RECOMMENDER = {"notebook": "recommender.ipynb", "parameters": {"epochs": 40}}
+RECOMMENDER = {"notebook": "recommender.ipynb", "parameters": {"epochs": 40, "learning_rate": 0.0001}}
 SOME_REPORTS = re.compile(r"([6-9]|\d\d) reports")
 LARGEST = 300_000
 MINUTES = 600_000

@@ -41,6 +41,7 @@ interface IShown {
 
 // A busy machine is no error.
 vi.setConfig({ testTimeout: 30_000 });
+Element.prototype.scrollIntoView ??= () => undefined;
 
 const models: SubmitModel[] = [];
 afterEach(() => models.splice(0).forEach(model => model.dispose()));

@@ -37,6 +37,7 @@ def tab_of(job: JobTab, name: str) -> Locator:
     return job.root.get_by_role("tab", name=name, exact=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", THEMES, ids=["light", "dark", "contrast"])
 def test_no_violation_of_accessibility(tab: Tab, work: Path, name: str, gate: Gate, theme: str) -> None:
     job = train(tab, write_steps(work, name, gate))

@@ -1,6 +1,6 @@
 """Measure the server extension: start, list of many jobs, memory. Run it with nothing else on the machine.
 
-``python benchmarks/bench_server.py [--jobs 10000] [--starts 5]``
+``python benchmarks/bench_server.py [--jobs 10000] [--starts 15]``
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def fill(home: Path, example: str, count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--jobs", type=int, default=10_000)
-    parser.add_argument("--starts", type=int, default=5)
+    parser.add_argument("--starts", type=int, default=15)
     options = parser.parse_args()
     heading("Server extension", "peer: the same server without it")
     with tempfile.TemporaryDirectory(prefix="mltrain-bench-") as name:

@@ -113,10 +113,10 @@ function Run({ job, trans }: Pick<IRowProps, 'job' | 'trans'>): JSX.Element {
       <div className="jp-mltrain-JobRow-line jp-mltrain-JobRow-facts">
         <span className="jp-mltrain-JobRow-replicas">{replicaWords(job)}</span>
         {progress && (
-          <>
+          <span className="jp-mltrain-JobRow-progress">
             <span title={progress.title}>{trans.__('cell %1/%2', progress.done, progress.total)}</span>
             <span className="jp-mltrain-JobRow-percent">{`${percent}%`}</span>
-          </>
+          </span>
         )}
       </div>
       {(progress || metric) && (

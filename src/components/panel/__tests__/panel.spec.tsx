@@ -86,6 +86,11 @@ function list(jobs: readonly JobSummary[]): {
   return { jobs, total: jobs.length, counts: { Running: jobs.length }, next: null };
 }
 
+/** What was asked for when jobs were listed for the last time. */
+function lastList({ received }: FakeServer): URLSearchParams {
+  return received.filter(({ path }) => path === 'jobs').pop()!.query;
+}
+
 function change(channel: FakeChannel, changed: JobSummary[], deleted: string[] = []): void {
   act(() => channel.emit('jobs', { type: 'jobsChanged', changed, deleted, total: 9, counts: {} }));
 }
@@ -324,7 +329,7 @@ describe('filter', () => {
     fireEvent.change(screen.getByRole('combobox', { name: 'State' }), { target: { value: 'Running' } });
     fireEvent.change(screen.getByRole('searchbox'), { target: { value: 'a' } });
     fireEvent.change(screen.getByRole('searchbox'), { target: { value: 'ab' } });
-    await vi.waitFor(() => expect(server.received[server.received.length - 1].query.get('text')).toBe('ab'));
+    await vi.waitFor(() => expect(lastList(server).get('text')).toBe('ab'));
     const queries = server.received.filter(({ path }) => path === 'jobs').map(({ query }) => query.toString());
     expect(queries).toEqual(['phase=Running&limit=200', 'text=ab&phase=Running&limit=200']);
     await act(settled);
@@ -340,7 +345,7 @@ describe('filter', () => {
     window.sessionStorage.setItem(key, JSON.stringify({ text: 'kept', state: 7 }));
     const { server } = await shown(three, { 'GET jobs': () => list([]) });
     expect(screen.getByRole<HTMLInputElement>('searchbox').value).toBe('kept');
-    expect(server.received.find(({ path }) => path === 'jobs')?.query.get('text')).toBe('kept');
+    expect(lastList(server).get('text')).toBe('kept');
     expect(screen.getByText('No job matches')).toBeTruthy();
     fireEvent.click(screen.getByRole('button', { name: 'Clear filters' }));
     await act(settled);
@@ -351,7 +356,7 @@ describe('filter', () => {
     const key = 'jupyter-mltrain:panel:http://localhost:3000/';
     window.sessionStorage.setItem(key, JSON.stringify({ where: 'gone' }));
     const { server } = await shown(three, { 'GET jobs': () => list(three) });
-    expect(server.received[server.received.length - 1].query.get('backend')).toBeNull();
+    expect(lastList(server).get('backend')).toBeNull();
     expect(names()).toEqual(['c', 'b', 'a']);
   });
 
@@ -368,7 +373,7 @@ describe('filter', () => {
     expect(names()).toEqual(['c', 'b', 'a']);
     fireEvent.change(screen.getByRole('combobox', { name: 'Where' }), { target: { value: 'local' } });
     await act(settled);
-    expect(server.received[server.received.length - 1].query.get('backend')).toBe('local');
+    expect(lastList(server).get('backend')).toBe('local');
     fireEvent.click(screen.getByRole('button', { name: 'Retry' }));
     await act(settled);
     expect(server.calls.filter(call => call === 'GET backends')).toHaveLength(2);

@@ -139,7 +139,8 @@ class Transcript:
 
     def _metrics(self, data: dict[str, Any]) -> list[str]:
         step = "" if data["step"] is None else f"step {data['step']}  "
-        return [*self.close(), "[metrics] " + step + "  ".join(f"{k} {v}" for k, v in data["values"].items())]
+        values = "  ".join(f"{name} {_short(value)}" for name, value in data["values"].items())
+        return [*self.close(), f"[metrics] {step}{values}"]
 
     def _note(self, data: dict[str, Any]) -> list[str]:
         return [*self.close(), f"[note] {data['text']}"]
@@ -168,3 +169,8 @@ def _plain(data: dict[str, Any]) -> str:
     if isinstance(text, list):
         text = "".join(text)
     return text or (f"[{', '.join(sorted(data))}]" if data else "")
+
+
+def _short(value: float | str) -> str:
+    """Return a number with what people read of it; one that is not finite is a word already."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -50,3 +50,9 @@ def test_the_end_of_a_long_stream_comes_once_at_the_cells_end() -> None:
     end = ("end", {"cell": 0, "status": "completed", "seconds": 1.0, "execution_count": 1, "metadata": {}})
     lines = Transcript().feed(log(RUN, CELL, START, stream("first\n"), *tails, end))
     assert lines[1:] == ["first", "[9 characters left out, all of it is in long.txt]", "line 9", "last"]
+
+
+def test_metrics_are_as_long_as_people_read() -> None:
+    values = {"loss": 0.0041959223337471485, "epoch": 3, "lr": 1e-05, "val_loss": "NaN"}
+    lines = Transcript().feed(log(RUN, CELL, START, ("metrics", {"step": 2, "time": 1.0, "values": values})))
+    assert lines[-1] == "[metrics] step 2  loss 0.00419592  epoch 3  lr 1e-05  val_loss NaN"

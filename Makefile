@@ -83,6 +83,7 @@ frontend: setup $(BUILT)/package.json .venv/share/jupyter/labextensions/jupyter-
 test: setup lint typecheck test-frontend frontend ## run all tests
 	@$(BIN)/python -m pytest
 	@$(BIN)/python -m pytest tests/server
+	@$(BIN)/python -m pytest tests/ui
 
 test-ui: frontend ## run the tests in a real browser (Chromium)
 	@$(BIN)/python -m pytest tests/ui

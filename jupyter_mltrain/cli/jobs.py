@@ -46,7 +46,9 @@ def role_counts(job: JobStatus) -> dict[str, dict[str, int]]:
 @click.option("--state", "states", multiple=True, type=_STATES, help="Only jobs in this state. Repeatable.")
 @click.option("--kind", "kinds", multiple=True, type=_KINDS, help="Only jobs of this kind. Repeatable.")
 @click.option("--notebook", default="", metavar="NAME", help="Only runs of this notebook: its path, name or stem.")
-@click.option("--search", "text", default="", metavar="TEXT", help="Only jobs with this in id, name, notebook or failure.")
+@click.option(
+    "--search", "text", default="", metavar="TEXT", help="Only jobs with this text in id, name, notebook or failure."
+)
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most this many.")
 @click.option("--before", metavar="ID", help="Only jobs older than this one: the last of the page before.")
 @json_option

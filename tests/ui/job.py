@@ -45,10 +45,14 @@ class JobTab:
         return self.panel.locator(".jp-mltrain-Cell[data-status]")
 
 
-def train(tab: Tab, notebook: Path) -> JobTab:
-    """Submit the notebook with its defaults, and open the job from the notice."""
+def train(tab: Tab, notebook: Path, *, with_kernel: bool = False) -> JobTab:
+    """Submit the notebook with its defaults, and open the job from the notice.
+
+    ``with_kernel``: before that the notebook's own kernel is there, and JupyterLab has nothing under way.
+    """
     tab.open(path_of(tab, notebook))
-    tab.await_kernel()
+    if with_kernel:
+        tab.await_kernel()
     tab.menu("Train", "Train with Defaults")
     return open_from_notice(tab, "was submitted")
 

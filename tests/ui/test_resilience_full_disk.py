@@ -56,7 +56,7 @@ def test_submission_says_that_the_disk_is_full(tab: Tab, disk: Disk, work: Path,
 
 def test_running_job_lives_through_a_full_disk(tab: Tab, disk: Disk, work: Path, name: str, gate: Gate) -> None:
     tab.expect_problem(NO_SPACE)
-    job = train(tab, write_steps(work, name, gate))
+    job = train(tab, write_steps(work, name, gate), with_kernel=True)
     job.show("Notebook")
     gate.step()
     expect(job.cells.nth(2)).to_contain_text("step 0 done")

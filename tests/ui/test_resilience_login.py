@@ -28,7 +28,7 @@ def test_expired_login(
     tab: Tab, new_tab: Callable[..., Tab], lab: LabServer, work: Path, name: str, gate: Gate
 ) -> None:
     tab.expect_problem(f"{NO_SERVER}|status of 403|Forbidden")
-    job = train(tab, write_steps(work, name, gate))
+    job = train(tab, write_steps(work, name, gate), with_kernel=True)
     job.expect_phase("Running")
     panel = Panel(tab)
     lab.token = "another secret"

@@ -79,12 +79,13 @@ def test_unread_submission_is_sent_again(tab: Tab, work: Path, name: str) -> Non
     tab.expect_problem(NO_SERVER)
     tab.open(path_of(tab, write_quick(work, name)))
     tab.await_kernel()
+    panel = Panel(tab)
     os.kill(tab.lab.pid, signal.SIGSTOP)
     with tab.page.expect_request(is_submission):
         tab.menu("Train", "Train with Defaults")
     tab.lab.restart()
     # Not a notice: JupyterLab has none where it could not load what draws them.
-    Panel(tab).expect_phase(name, "Succeeded")
+    panel.expect_phase(name, "Succeeded")
     assert len(tab.lab.api("GET", "jobs")["jobs"]) == 1
 
 
@@ -92,6 +93,7 @@ def test_submission_with_a_lost_answer_makes_one_job(tab: Tab, work: Path, name:
     tab.expect_problem(NO_SERVER)
     tab.open(path_of(tab, write_quick(work, name)))
     tab.await_kernel()
+    panel = Panel(tab)
 
     def die_before_the_answer(route: Route) -> None:
         route.fetch()
@@ -102,5 +104,5 @@ def test_submission_with_a_lost_answer_makes_one_job(tab: Tab, work: Path, name:
     with tab.page.expect_event("requestfailed", is_submission):
         tab.menu("Train", "Train with Defaults")
     tab.lab.start()
-    Panel(tab).expect_phase(name, "Succeeded")
+    panel.expect_phase(name, "Succeeded")
     assert len(tab.lab.api("GET", "jobs")["jobs"]) == 1

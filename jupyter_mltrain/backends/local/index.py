@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ...model.job import JobStatus, ReplicaState, notebook_of
+from ...model.job import JobStatus, Phase, ReplicaState, notebook_of
 from ..base import JobFilter
 from .records import Job, Pod
 
@@ -41,7 +41,8 @@ def bring_along(job: Job, pods: Sequence[Pod]) -> None:
     """Set what a job is found by."""
     job.phase = _phase(job, pods)
     job.notebook = notebook_of(job.manifest)
-    words = (job.id, job.name, job.namespace, job.notebook, failure(job, pods)[:_FAILURE_CHARACTERS])
+    said = failure(job, pods)[:_FAILURE_CHARACTERS] if job.phase == Phase.FAILED else ""
+    words = (job.id, job.name, job.namespace, job.notebook, said)
     job.words = _SEPARATOR.join(words).casefold()
 
 

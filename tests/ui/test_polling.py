@@ -23,6 +23,7 @@ def tab(new_tab: Callable[..., Tab], proxy: Proxy) -> Tab:
     proxy.sockets = False
     tab = new_tab(url=proxy.url)
     tab.expect_problem(NO_SERVER)
+    tab.expect_problem("status of 404 .*/notebook")  # asked for before anything has run
     return tab
 
 

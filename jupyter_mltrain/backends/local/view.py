@@ -71,9 +71,10 @@ def _replica(pod: Pod) -> ReplicaState:
 
 def _message(connection: sqlite3.Connection, job: Job, pods: list[Pod]) -> str:
     """Say why a job waits or failed."""
-    if job.state == "queued":
+    failure = index.failure(job, pods)
+    if job.state == "queued" and not failure:
         return scheduler.why_it_waits(connection, job)
-    return " ".join(filter(None, (index.failure(job, pods), _odd_rest(job, pods))))
+    return " ".join(filter(None, (failure, _odd_rest(job, pods))))
 
 
 def _odd_rest(job: Job, pods: list[Pod]) -> str:

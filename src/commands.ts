@@ -1,5 +1,6 @@
 import { Dialog, showDialog, showErrorMessage } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { runIcon } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
@@ -201,6 +202,7 @@ function addSampleCommands({ commands, manager, notebooks, trans }: ICommandOpti
   commands.addCommand(CommandIDs.runSample, {
     ...shared,
     label: args => trans.__('Train %1', title(args)),
+    icon: runIcon,
     caption: args => trans.__('Run the sample notebook %1 as a training job', title(args)),
     execute: args => guarded(trans, () => manager.runSample(nameOf(args)))
   });

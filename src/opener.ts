@@ -42,6 +42,7 @@ class Tab extends MainAreaWidget<LazyWidget> {
     onError: (error: unknown) => void
   ) {
     super({ content: new LazyWidget(() => load(this), onError) });
+    this.toolbar.hide(); // nobody has put anything into it
   }
 }
 

@@ -88,9 +88,9 @@ async function addToLauncher(launcher: ILauncher, manager: ITrainingManager, tra
   launcher.add({ command: CommandIDs.submit, args: { pick: true }, category, rank: 0 });
   launcher.add({ command: CommandIDs.showPanel, category, rank: 1 });
   await manager.places.load();
-  manager.places.samples?.forEach(({ name, available }, index) => {
-    if (available) {
-      launcher.add({ command: CommandIDs.openSample, args: { name }, category, rank: 2 + index });
-    }
+  const samples = manager.places.samples?.filter(({ available }) => available) ?? [];
+  samples.forEach(({ name }, index) => {
+    launcher.add({ command: CommandIDs.openSample, args: { name }, category, rank: 2 + index });
+    launcher.add({ command: CommandIDs.runSample, args: { name }, category, rank: 2 + samples.length + index });
   });
 }

@@ -94,6 +94,10 @@ class Tab:
         """Return an item of the menus that are open."""
         return self.page.locator(".lm-Menu-itemLabel").get_by_text(text, exact=True)
 
+    def card(self, label: str) -> Locator:
+        """Return a card of the launcher."""
+        return self.page.locator(".jp-LauncherCard").filter(has=self.page.get_by_text(label, exact=True))
+
     def palette(self, command: str) -> None:
         """Choose a command from the palette."""
         self.menu("View", "Activate Command Palette")

@@ -86,7 +86,7 @@ def test_file_browser(tab: Tab, work: Path, stem: str) -> None:
 def test_launcher_asks_which_notebook(tab: Tab, work: Path, name: str) -> None:
     write_quick(work, name)
     tab.open()
-    card = tab.page.locator(".jp-LauncherCard").filter(has_text=SUBMIT)
+    card = tab.card(SUBMIT)
     card.click()
     dialog = tab.dialog()
     expect(dialog).to_contain_text("Which notebook is to be trained?")
@@ -101,7 +101,7 @@ def test_launcher_asks_which_notebook(tab: Tab, work: Path, name: str) -> None:
 
 def test_launcher_opens_a_sample(tab: Tab) -> None:
     tab.open()
-    tab.page.locator(".jp-LauncherCard").filter(has_text="Penguins").click()
+    tab.card("Penguins").click()
     expect(main_tab(tab.page, "penguins")).to_be_visible()
     copy = tab.lab.work / "penguins.ipynb"
     assert json.loads(copy.read_text())["cells"]
@@ -110,7 +110,7 @@ def test_launcher_opens_a_sample(tab: Tab) -> None:
 
 def test_nothing_open_nothing_to_submit(tab: Tab, work: Path, name: str) -> None:
     tab.open()
-    tab.page.locator(".jp-LauncherCard").filter(has_text=SUBMIT).wait_for()
+    tab.card(SUBMIT).wait_for()
     for menu in ("File", "Train"):
         tab.menu(menu)
         item = tab.page.locator(".lm-Menu-item").filter(has_text=SUBMIT)

@@ -71,7 +71,7 @@ def test_first_load_is_small_and_the_rest_comes_when_it_is_shown(tab: Tab) -> No
         return {url.rpartition("/")[2] for url in asked if "/extensions/jupyter-mltrain/static/" in url}
 
     tab.open()
-    tab.page.locator(".jp-LauncherCard").filter(has_text="Penguins").wait_for()
+    tab.card("Penguins").wait_for()
     first = loaded()
     assert first
     size = sum(len(gzip.compress((FRONT_END / "static" / file).read_bytes())) for file in first)

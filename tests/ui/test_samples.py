@@ -50,9 +50,15 @@ def test_every_sample_can_be_opened(tab: Tab) -> None:
         notebook.locator(".jp-Spinner").wait_for(state="detached")
 
 
+def test_sample_runs_from_the_launcher_by_one_click(tab: Tab) -> None:
+    tab.open()
+    tab.card("Train Penguins").click()
+    expect(tab.notice("has finished")).to_be_visible(timeout=LONG)
+
+
 def test_sample_from_the_launcher(tab: Tab) -> None:
     tab.open()
-    tab.page.locator(".jp-LauncherCard", has_text="Penguins").click()
+    tab.card("Penguins").click()
     tab.page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
     tab.page.locator(".jp-NotebookPanel .jp-Spinner").wait_for(state="detached")
     tab.menu("Train", "Train with Defaults")

@@ -86,7 +86,8 @@ export function chartOptions(lines: readonly ILine[], step: string, width: numbe
         stroke: colour(COLOURS[index % COLOURS.length]),
         dash: DASHES[index % DASHES.length],
         width: 2,
-        points: { show: false }
+        // A line of one point is none: its point is drawn.
+        points: { show: (plot: uPlot) => plot.data[0].length === 1, size: 7 }
       }))
     ]
   };

@@ -29,9 +29,12 @@ _HINTS: Final = {
 }
 
 
+_NO_TEMPORARY = "No usable temporary directory"  # how tempfile tells that it could write nowhere
+
+
 def foreseen(error: BaseException | None) -> BaseException | None:
     """Return an error with words for what may happen to any handler: a full disk. Others stay as they are."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and (error.errno in (errno.ENOSPC, errno.EDQUOT) or _NO_TEMPORARY in str(error)):
         return StorageError("The disk of the Jupyter server is full", hint="Free some space on the disk.")
     return error
 

@@ -32,14 +32,23 @@ async def test_what_nobody_foresaw_has_an_id_that_the_log_has_too(
     assert "the secret is 1234" in str(record.exc_info[1])
 
 
-async def test_a_full_disk_is_told_wherever_it_shows(api: Api, managers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+FULL = [
+    OSError(errno.ENOSPC, "No space left on device", "/secret/place"),
+    FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/secret/tmp']"),
+]
+
+
+@pytest.mark.parametrize("error", FULL, ids=["a file", "a temporary file"])
+async def test_a_full_disk_is_told_wherever_it_shows(
+    api: Api, managers: Any, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
     async def fail(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", "/secret/place")
+        raise error
 
     monkeypatch.setattr(managers.places, "devices", fail)
-    error = await api.json("devices", status=507)
-    assert (error["code"], error["hint"]) == ("storage", "Free some space on the disk.")
-    assert "/secret" not in json.dumps(error)
+    told = await api.json("devices", status=507)
+    assert (told["code"], told["hint"]) == ("storage", "Free some space on the disk.")
+    assert "/secret" not in json.dumps(told)
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,9 @@ def test_every_sync_keeps_the_rules(manifest: dict[str, Any], data: st.DataObjec
 def test_nothing_is_due_before_requeue_after_and_something_is_then(
     manifest: dict[str, Any], data: st.DataObject
 ) -> None:
+    run_policy = manifest["spec"]["runPolicy"]
+    for limit in ("activeDeadlineSeconds", "ttlSecondsAfterFinished"):  # else there is hardly ever anything due
+        run_policy[limit] = run_policy.get(limit) or 20
     cluster = Cluster(manifest)
     cluster.settle()
     for _ in range(data.draw(st.integers(0, 4))):

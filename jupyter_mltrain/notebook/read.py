@@ -10,6 +10,7 @@ import difflib
 import json
 import re
 import stat
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,10 @@ CellType = Literal["code", "markdown", "raw"]
 CELL_TYPES: Final = ("code", "markdown", "raw")
 PARAMETERS_TAG: Final = "parameters"
 INJECTED_TAG: Final = "injected-parameters"
+
+_TORN: Final = frozenset({"empty", "encoding", "json"})  # what half of a notebook is refused for
+_SETTLED: Final = 0.5  # seconds after its last change, when a file is as its writer left it
+_PAUSE: Final = 0.02
 
 _PYTHON: Final = re.compile(r"i?python\s*3?", re.IGNORECASE)  # some tools write "ipython" or "Python 3"
 
@@ -122,11 +127,29 @@ def read_notebook(path: str | Path) -> Notebook:
         ``not-a-notebook``, ``version``, ``no-code``, ``language``.
     """
     path = Path(path).absolute()
-    document = _document(_read_bytes(path), path)
+    document = _read_document(path)
     notebook = _from_document(document, path)
     if not any(cell.source.strip() for _, cell in notebook.code_cells):
         raise _refusal(path, "no-code", "has no code", "Add a code cell, save and try again.")
     return notebook
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    """Read the file's JSON. Jupyter saves in place, so a file that was just touched may be half of itself for now."""
+    while True:
+        try:
+            return _document(_read_bytes(path), path)
+        except NotebookError as error:
+            if error.details["reason"] not in _TORN or not _is_being_written(path):
+                raise
+        time.sleep(_PAUSE)
+
+
+def _is_being_written(path: Path) -> bool:
+    try:
+        return 0 <= time.time() - path.stat().st_mtime < _SETTLED
+    except OSError:
+        return False
 
 
 def _refusal(path: Path, reason: str, what: str, hint: str = "", **details: Any) -> NotebookError:

@@ -147,10 +147,9 @@ class Notices {
     actions: Notification.IAction[]
   ): void {
     const autoClose = type === 'error' ? false : SHORT;
-    const shown = this._shown.get(job.id);
-    if (!shown || !Notification.update({ id: shown, message, type, autoClose, actions })) {
-      this._shown.set(job.id, Notification.emit(message, type, { autoClose, actions }));
-    }
+    // Not updated: JupyterLab loses an update that comes before it has drawn the notice.
+    Notification.dismiss(this._shown.get(job.id) ?? '');
+    this._shown.set(job.id, Notification.emit(message, type, { autoClose, actions }));
   }
 
   private _openJob(job: JobSummary): Notification.IAction {

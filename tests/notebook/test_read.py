@@ -154,6 +154,20 @@ def test_python_is_taken(folder: Path, metadata: Any) -> None:
     assert read_notebook(save(folder, document(metadata=metadata))).cells
 
 
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_notebook_that_is_being_saved_is_read_when_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    whole = json.dumps(document()).encode()
+    path = save(tmp_path, whole[: int(len(whole) * share)])
+
+    def go_on(_: float) -> None:
+        save(tmp_path, whole)
+
+    monkeypatch.setattr("jupyter_mltrain.notebook.read.time.sleep", go_on)
+    assert read_notebook(path).cells[0].source == "x = 1"
+
+
 def test_broken_json_points_at_line_and_column(folder: Path) -> None:
     path = save(folder, b'{\n "nbformat": 4,\n "cells": [<<<<<<< HEAD\n')
     with pytest.raises(NotebookError) as caught:

@@ -6,6 +6,7 @@ Playwright keeps an event loop in this thread, so these tests run in a session o
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def fresh_settings(lab: LabServer) -> Iterator[None]:
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     """A name that no other test has, fit for a folder, a notebook and a job."""
-    return re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")[:40]
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")
+    return f"{words[:32].strip('-')}-{zlib.crc32(request.node.nodeid.encode()):08x}"
 
 
 @pytest.fixture

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.ui.tab import Tab
+
+TOLD = re.compile("was submitted|has finished|failed")
+"""What the notice of a job says: a short one may have ended before anybody could read that it was submitted."""
 
 
 class JobTab:
@@ -54,7 +58,7 @@ def train(tab: Tab, notebook: Path, *, with_kernel: bool = False) -> JobTab:
     if with_kernel:
         tab.await_kernel()
     tab.menu("Train", "Train with Defaults")
-    return open_from_notice(tab, "was submitted")
+    return open_from_notice(tab, TOLD)
 
 
 def path_of(tab: Tab, notebook: Path) -> str:
@@ -62,7 +66,7 @@ def path_of(tab: Tab, notebook: Path) -> str:
     return notebook.relative_to(tab.lab.work).as_posix()
 
 
-def open_from_notice(tab: Tab, text: str) -> JobTab:
+def open_from_notice(tab: Tab, text: str | re.Pattern[str]) -> JobTab:
     """Open the job that a notice tells of."""
     tab.notice(text).get_by_role("button", name="Open").click()
     return JobTab(tab.page)

@@ -109,7 +109,7 @@ class Tab:
         """Return the dialog that is open."""
         return self.page.locator(".jp-Dialog")
 
-    def notice(self, text: str) -> Locator:
+    def notice(self, text: str | re.Pattern[str]) -> Locator:
         """Return the notice that says so; others may stand beside it."""
         return self.page.locator(".Toastify__toast", has_text=text).last
 

@@ -65,7 +65,7 @@ def fresh_settings(lab: LabServer) -> Iterator[None]:
 def name(request: pytest.FixtureRequest) -> str:
     """A name that no other test has, fit for a folder, a notebook and a job."""
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")
-    return f"{words[:32].strip('-')}-{zlib.crc32(request.node.nodeid.encode()):08x}"
+    return f"{words[:31].strip('-')}-{zlib.crc32(request.node.nodeid.encode()):08x}"
 
 
 @pytest.fixture

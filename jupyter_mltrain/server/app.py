@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 from jupyter_server.extension.application import ExtensionApp
 
@@ -12,6 +13,8 @@ from ..errors import MltrainError
 from .config import Mltrain
 from .managers import Managers
 from .routes import handlers
+
+_FIRST_ANSWERS: Final = 1.0  # seconds
 
 
 class MltrainApp(ExtensionApp):
@@ -37,10 +40,15 @@ class MltrainApp(ExtensionApp):
         self.handlers.extend(handlers())
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
-        """Look after jobs whose supervisors ended with the machine, while the server starts to serve."""
+        """Look after jobs whose supervisors ended with the machine, when the server has begun to serve."""
+        self._stopping = asyncio.Event()
         self._recovery = asyncio.create_task(self._recover(), name="mltrain recovery")
 
     async def _recover(self) -> None:
+        with suppress(TimeoutError):  # its imports would delay the server's first answers
+            async with asyncio.timeout(_FIRST_ANSWERS):
+                await self._stopping.wait()
+            return
         try:
             await self.managers.services.recover()
         except MltrainError as error:
@@ -52,5 +60,6 @@ class MltrainApp(ExtensionApp):
         """Let go of the backends. Jobs go on."""
         recovery = getattr(self, "_recovery", None)
         if recovery is not None:
+            self._stopping.set()
             await asyncio.gather(recovery, return_exceptions=True)
         await self.managers.close()

@@ -1,15 +1,14 @@
-import { Dialog, showDialog, showErrorMessage } from '@jupyterlab/apputils';
+import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { runIcon } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import { errorWords } from './components/common/words';
+import { guarded } from './dialogs';
 import { trainIcon } from './icons';
 import type { INotebookArguments, INotebooks } from './notebooks';
 import type { IOpener } from './opener';
 import type { IPreferences } from './preferences';
-import { TrainingError } from './request';
 import type { Verb } from './services/api';
 import type { ITrainingManager } from './tokens';
 import type { JobSummary, Submission } from './types';
@@ -206,17 +205,6 @@ function addSampleCommands({ commands, manager, notebooks, trans }: ICommandOpti
     caption: args => trans.__('Run the sample notebook %1 as a training job', title(args)),
     execute: args => guarded(trans, () => manager.runSample(nameOf(args)))
   });
-}
-
-/** Do something; what goes wrong is said in a dialog, and the answer is undefined. */
-async function guarded<T>(trans: TranslationBundle, act: () => T | Promise<T>): Promise<T | undefined> {
-  try {
-    return await act();
-  } catch (thrown) {
-    const { message, hint } = errorWords(TrainingError.from(thrown), trans);
-    await showErrorMessage(trans.__('Training'), [message, hint].filter(Boolean).join('\n\n'));
-    return undefined;
-  }
 }
 
 async function confirmDelete(name: string, trans: TranslationBundle): Promise<boolean> {

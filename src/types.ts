@@ -174,6 +174,8 @@ export interface JobSummary {
   finished: boolean;
   /** Why it waits or failed, in words. */
   why: string;
+  /** It failed because a replica took more memory than it was given: more may help. */
+  outOfMemory: boolean;
   /** Path of the notebook as the contents manager names it, or as it was submitted. */
   notebook: string;
   createdAt: string;
@@ -401,6 +403,8 @@ export interface Replica {
 export interface Resubmission {
   /** Values that differ from the old run's. */
   parameters?: Record<string, unknown>;
+  /** More of them, as people write them: read by the parameter's type; they win over `parameters`. */
+  texts?: Record<string, string>;
   /** `cpu`, `memory`, `gpu` of each replica, where they are to differ, as `TrainingSpec` has them. */
   resources?: Record<string, unknown>;
   name?: string | null;
@@ -430,6 +434,12 @@ export interface Sample {
 /** Where a sample was put; the answer of `POST samples/{name}/open`. */
 export interface SampleCopy {
   path: string;
+}
+
+/** The body of `POST samples/{name}/run`. */
+export interface SampleRun {
+  /** Of the submission, as :class:`Submission` has it. */
+  token: string | null;
 }
 
 /** The gallery, the best one first. */

@@ -77,6 +77,8 @@ class JobSummary(Wire):
     finished: bool
     why: str = ""
     """Why it waits or failed, in words."""
+    out_of_memory: bool = False
+    """It failed because a replica took more memory than it was given: more may help."""
     notebook: str = ""
     """Path of the notebook as the contents manager names it, or as it was submitted."""
     created_at: str
@@ -309,6 +311,8 @@ class Resubmission(Wire):
 
     parameters: dict[str, Any] = {}
     """Values that differ from the old run's."""
+    texts: dict[str, str] = {}
+    """More of them, as people write them: read by the parameter's type; they win over ``parameters``."""
     resources: dict[str, Any] = {}
     """``cpu``, ``memory``, ``gpu`` of each replica, where they are to differ, as ``TrainingSpec`` has them."""
     name: str | None = None
@@ -377,6 +381,13 @@ class Samples(Wire):
     """The gallery, the best one first."""
 
     samples: tuple[Sample, ...]
+
+
+class SampleRun(Wire):
+    """The body of ``POST samples/{name}/run``."""
+
+    token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
+    """Of the submission, as :class:`Submission` has it."""
 
 
 class SampleCopy(Wire):

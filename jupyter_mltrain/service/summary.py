@@ -23,6 +23,7 @@ _REPLICA_SPECS: Final = {"TFJob": "tfReplicaSpecs", "PyTorchJob": "pytorchReplic
 
 # The newest few records tell progress and metrics; where one cell wrote more than these, a log's guaranteed end does.
 _TAILS: Final = (100, 600)  # lines
+_OUT_OF_MEMORY: Final = "OOMKilled"  # as a kubelet says it
 _KEPT: Final = 20_000  # jobs
 
 
@@ -68,6 +69,7 @@ class Summary:
     phase: Phase
     finished: bool
     why: str
+    out_of_memory: bool
     notebook: str
     created_at: str
     started_at: str
@@ -90,6 +92,7 @@ def summarize(job: JobStatus, run: RunState = UNKNOWN, *, suspend: bool = True) 
         phase=job.phase,
         finished=job.finished,
         why=why(job, run),
+        out_of_memory=is_out_of_memory(job),
         notebook=notebook_of(job.manifest),
         created_at=job.created_at,
         started_at=job.status.get("startTime") or "",
@@ -183,6 +186,12 @@ def why(job: JobStatus, run: RunState = UNKNOWN) -> str:
             return job.message
 
 
+def is_out_of_memory(job: JobStatus) -> bool:
+    """Say whether a job failed because a replica took more memory than it was given; a GPU's is not meant."""
+    named = _culprit(job)
+    return job.phase is Phase.FAILED and named is not None and named[1].reason == _OUT_OF_MEMORY
+
+
 def _why_failed(job: JobStatus, run: RunState) -> str:
     said = _condition_message(job, "Failed")
     named = _culprit(job)
@@ -227,7 +236,7 @@ def _title(replica: ReplicaState, place: int) -> str:
 
 def _how_it_ended(replica: ReplicaState) -> str:
     code = "" if replica.exit_code is None else f"exit {replica.exit_code}"
-    if replica.reason == "OOMKilled":
+    if replica.reason == _OUT_OF_MEMORY:
         said = f"out of memory at {replica.peak_memory / 2**30:.1f} GiB" if replica.peak_memory else "out of memory"
         return ", ".join(filter(None, (code, said)))
     said = replica.message or (replica.reason if replica.reason != "Error" else "")

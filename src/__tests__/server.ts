@@ -124,6 +124,7 @@ export function summary(id: string, more: Partial<JobSummary> & { age?: number }
     phase: 'Running',
     finished: false,
     why: '',
+    outOfMemory: false,
     notebook: '',
     createdAt: new Date(Date.UTC(2030, 0, 1, 12) - age * 1000).toISOString(),
     startedAt: '',

@@ -17,6 +17,7 @@ import type {
   Provenance,
   Resubmission,
   SampleCopy,
+  SampleRun,
   Samples,
   Submission
 } from '../types';
@@ -124,8 +125,8 @@ export class Api {
     return this._post(['samples', name, 'open']);
   }
 
-  runSample(name: string): Promise<JobSummary> {
-    return this._post(['samples', name, 'run']);
+  runSample(name: string, body: SampleRun): Promise<JobSummary> {
+    return this._post(['samples', name, 'run'], body);
   }
 
   private _get<T>(parts: string[], query = {}, signal?: AbortSignal): Promise<T> {

@@ -120,7 +120,11 @@ export class TrainingManager implements ITrainingManager {
 
   runSample(name: string): Promise<JobSummary> {
     const title = this.places.samples?.find(sample => sample.name === name)?.title ?? name;
-    return this._submit(title, this.api.runSample(name));
+    const once = { token: UUID.uuid4() };
+    return this._submit(
+      title,
+      insist(() => this.api.runSample(name, once))
+    );
   }
 
   async act(id: string, verb: Verb): Promise<JobSummary> {

@@ -47,6 +47,19 @@ async def test_a_job_can_be_run_again_with_other_values(api: Api, finished: Fini
     assert (error["code"], error["details"]["field"]) == ("parameter", "n")
 
 
+async def test_values_as_people_write_them_are_read_by_the_parameters_type(api: Api, finished: Finished) -> None:
+    big = 2**63 + 1  # more than a browser's numbers hold
+    path = api.write("train.ipynb", "print(repr(n), repr(s))", parameters="n: int = 1\ns: str = 'x'")
+    first = await api.submit(path)
+    await finished(first["id"])
+    again = f"jobs/{first['id']}/resubmit"
+    second = await api.json(again, "POST", {"texts": {"n": str(big), "s": "7"}}, status=201)
+    assert (await finished(second["id"])).phase.value == "Succeeded"
+    assert f"{big} '7'" in (await api.json(f"jobs/{second['id']}/logs"))["lines"]
+    error = await api.json(again, "POST", {"texts": {"n": "many"}}, status=400)
+    assert (error["code"], error["details"]["field"]) == ("parameter", "n")
+
+
 async def test_a_job_can_be_run_again_with_more_memory(api: Api, finished: Finished) -> None:
     first = await api.submit(api.write("train.ipynb", "1"))
     await finished(first["id"])

@@ -51,14 +51,16 @@ async def test_a_sample_is_copied_under_a_free_name(api: Api) -> None:
 
 
 async def test_a_sample_can_be_run_at_once(api: Api) -> None:
-    job = await api.json("samples/penguins/run", "POST", status=201)
+    once = {"token": "a-click-of-a-user"}
+    job = await api.json("samples/penguins/run", "POST", once, status=201)
     assert (job["notebook"], job["kind"]) == ("penguins.ipynb", "Job")
+    assert (await api.json("samples/penguins/run", "POST", once, status=201))["id"] == job["id"]
     assert (await api.json("jobs"))["total"] == 1
 
 
 @pytest.mark.parametrize("action", ["open", "run"])
 async def test_a_sample_that_there_is_not(api: Api, action: str) -> None:
-    assert "recommender" in (await api.json(f"samples/poem/{action}", "POST", status=404))["hint"]
+    assert "recommender" in (await api.json(f"samples/poem/{action}", "POST", {}, status=404))["hint"]
 
 
 async def test_schemas(api: Api) -> None:

@@ -7,7 +7,16 @@ import pytest
 
 from jupyter_mltrain.model.job import JobRef, JobStatus, ReplicaState
 from jupyter_mltrain.runner.records import Rebuilder, Record, encode
-from jupyter_mltrain.service.summary import RunState, actions, finished_at, role_counts, run_state, summarize, why
+from jupyter_mltrain.service.summary import (
+    RunState,
+    actions,
+    finished_at,
+    is_out_of_memory,
+    role_counts,
+    run_state,
+    summarize,
+    why,
+)
 
 WORKER = ReplicaState("job-worker-0", "Worker", 0, "Running")
 PRESENT = "2026-01-02T03:04:05Z"
@@ -42,6 +51,8 @@ def job(*conditions: str, kind: str = "TFJob", replicas: tuple[ReplicaState, ...
 def test_a_failure_in_words(replica: dict[str, Any], words: str) -> None:
     failed = job("Failed: TFJob job has failed", replicas=(replace(WORKER, phase="Failed", **replica),))
     assert why(failed) == words
+    assert is_out_of_memory(failed) == ("out of memory" in words)
+    assert not is_out_of_memory(job("Restarting", replicas=failed.replicas))
 
 
 def test_the_cell_that_failed_is_named_where_the_leader_is_the_one_that_failed() -> None:

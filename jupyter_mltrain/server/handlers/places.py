@@ -51,6 +51,6 @@ class RunSampleHandler(Handler):
     """``samples/{name}/run``."""
 
     @endpoint("execute", status=201, errors=(404, 409, 501, 502, 507))
-    async def post(self, name: str) -> wire.JobSummary:
+    async def post(self, name: str, body: wire.SampleRun) -> wire.JobSummary:
         """Run a sample as it is."""
-        return self.created(await self.managers.samples.run(name))
+        return self.created(await self.managers.samples.run(name, body.token))

@@ -131,7 +131,7 @@ class JobsManager:
             async with self._managers.plans.open(submission, job_id=job_id) as plan:
                 return await service.submit(plan, force=submission.force)
 
-        return await self.summary(service, await self._once(service, submission.token, make))
+        return await self.summary(service, await self.once(service, submission.token, make))
 
     async def resubmit(self, job_id: str, changes: wire.Resubmission) -> wire.JobSummary:
         """Run a job's frozen notebook again."""
@@ -139,12 +139,17 @@ class JobsManager:
 
         async def make(new_id: str | None) -> JobRef:
             return await service.resubmit(
-                ref, parameters=changes.parameters, resources=changes.resources, name=changes.name, job_id=new_id
+                ref,
+                parameters=changes.parameters,
+                texts=changes.texts,
+                resources=changes.resources,
+                name=changes.name,
+                job_id=new_id,
             )
 
-        return await self.summary(service, await self._once(service, changes.token, make))
+        return await self.summary(service, await self.once(service, changes.token, make))
 
-    async def _once(
+    async def once(
         self, service: Service, token: str | None, make: Callable[[str | None], Awaitable[JobRef]]
     ) -> JobRef:
         """Return the job of a token, made if it is not there: by this request, or by another server just now."""

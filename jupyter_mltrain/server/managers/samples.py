@@ -11,6 +11,7 @@ from jupyter_core.utils import ensure_async
 from packaging.requirements import Requirement
 
 from ...errors import NotInstalled
+from ...model.job import JobRef
 from ...samples import Sample, get_sample, list_samples
 from ...service import Request
 from .. import wire
@@ -49,8 +50,8 @@ class SamplesManager:
                 raise
         return wire.SampleCopy(path=path)
 
-    async def run(self, name: str) -> wire.JobSummary:
-        """Run a sample as it comes, with its own roles, at the default place."""
+    async def run(self, name: str, token: str | None) -> wire.JobSummary:
+        """Run a sample as it comes, with its own roles, at the default place; once for a token."""
         sample = get_sample(name)
         missing = await asyncio.to_thread(_missing, sample)
         if missing:
@@ -63,8 +64,12 @@ class SamplesManager:
             base=sample.path.parent,
             noted_as=sample.path.name,
         )
-        plan = await service.plan(request)
-        return await self._managers.jobs.summary(service, await service.submit(plan))
+
+        async def make(job_id: str | None) -> JobRef:
+            return await service.submit(await service.plan(request, job_id=job_id))
+
+        jobs = self._managers.jobs
+        return await jobs.summary(service, await jobs.once(service, token, make))
 
 
 def _view(sample: Sample) -> wire.Sample:

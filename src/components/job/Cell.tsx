@@ -4,10 +4,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { memo, useMemo, useRef, type RefObject } from 'react';
 
 import type { CellState } from '../../types';
-import { StateIcon } from '../common';
+import { seconds, StateIcon } from '../common';
 import { useNow } from '../hooks';
 import { Code } from './Code';
-import { seconds } from './format';
 import { bounded, textOf } from './outputs';
 import { Rendered } from './Rendered';
 import { useNear } from './useNear';

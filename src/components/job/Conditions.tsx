@@ -3,8 +3,7 @@ import type { ReactNode } from 'react';
 
 import { phaseIcons } from '../../icons';
 import type { Condition, Job } from '../../types';
-import { phaseWord } from '../common';
-import { localTime } from './format';
+import { localTime, phaseWord } from '../common';
 
 /** The job's submission and then its conditions, in the operator's order, as a timeline. */
 export function Conditions({ job, trans }: { job: Job; trans: TranslationBundle }): JSX.Element {

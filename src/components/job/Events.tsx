@@ -1,5 +1,4 @@
-import { Empty } from '../common';
-import { localTime } from './format';
+import { Empty, localTime } from '../common';
 import type { ITabProps } from './JobView';
 
 /** What happened to the job and its replicas, newest first. */

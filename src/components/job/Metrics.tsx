@@ -2,11 +2,10 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { useMemo, useState } from 'react';
 
 import type { MetricsModel } from '../../services/metrics';
-import { Empty, ErrorBanner } from '../common';
+import { Empty, ErrorBanner, measured, seconds } from '../common';
 import { useModel, useOwnModel } from '../hooks';
 import { Chart } from './Chart';
 import { aligned, chartsOf, linesOf, type ILine } from './chart-data';
-import { measured, seconds } from './format';
 import type { ITabProps } from './JobView';
 
 /** Rows of a table: the newest. */

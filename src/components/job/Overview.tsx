@@ -1,9 +1,8 @@
-import { StateIcon } from '../common';
-import { isOutOfMemory, raiseMemory } from '../panel/raise';
+import { localTime, measured, StateIcon } from '../common';
+import { raiseMemory } from '../panel/raise';
 import { Conditions } from './Conditions';
 import { CopyButton } from './CopyButton';
 import { Facts, isFilled, Values } from './Facts';
-import { localTime, measured } from './format';
 import { imageOf } from './image';
 import type { ITabProps } from './JobView';
 import { byRole, culpritOf, replicaTitle } from './replicas';
@@ -44,7 +43,7 @@ function Why({ job, services, trans, onLog }: IOverviewProps): JSX.Element {
     <div className="jp-mltrain-Why" data-phase={summary.phase}>
       <StateIcon phase={summary.phase} trans={trans} bare />
       <p>{whySentence(summary, trans)}</p>
-      {isOutOfMemory(summary) && (
+      {summary.outOfMemory && (
         <button type="button" className="jp-mltrain-Button" onClick={() => void raiseMemory(services, summary, trans)}>
           {trans.__('Raise Memory…')}
         </button>

@@ -2,8 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReactNode } from 'react';
 
 import type { JobSummary, Replica } from '../../types';
-import { Elapsed, StateIcon } from '../common';
-import { bytes } from './format';
+import { bytes, Elapsed, StateIcon } from '../common';
 import { byRole, replicaTitle, wasStopped } from './replicas';
 
 interface IRowProps {

@@ -2,14 +2,13 @@ import { useState, type FormEvent } from 'react';
 
 import { CommandIDs } from '../../commands';
 import { TrainingError } from '../../request';
-import { ErrorBanner } from '../common';
+import { ErrorBanner, written } from '../common';
 import type { ITabProps } from './JobView';
-import { changedParameters, written } from './parameters';
 
 /** The values of the old run, to change and to submit again. */
 export function Resubmit(props: ITabProps & { onClose: () => void }): JSX.Element {
   const { job, services, trans, onClose } = props;
-  const [texts, setTexts] = useState(() => written(job.parameters));
+  const [texts, setTexts] = useState<Readonly<Record<string, string>>>({});
   const [error, setError] = useState<TrainingError | null>(null);
   const [isBusy, setBusy] = useState(false);
 
@@ -17,8 +16,7 @@ export function Resubmit(props: ITabProps & { onClose: () => void }): JSX.Elemen
     setBusy(true);
     setError(null);
     try {
-      const parameters = changedParameters(job.parameters, texts);
-      const { id } = await services.manager.resubmit(job.summary.id, { parameters });
+      const { id } = await services.manager.resubmit(job.summary.id, { texts });
       onClose();
       await services.commands.execute(CommandIDs.openJob, { id });
     } catch (thrown) {
@@ -38,19 +36,19 @@ export function Resubmit(props: ITabProps & { onClose: () => void }): JSX.Elemen
 
   return (
     <form className="jp-mltrain-Resubmit" aria-label={trans.__('Resubmit with changes')} onSubmit={onSubmit}>
-      {Object.entries(texts).map(([name, text]) => (
+      {Object.entries(job.parameters).map(([name, value]) => (
         <label key={name}>
           <span>{name}</span>
           <input
             className="jp-mltrain-Input"
-            value={text}
+            value={texts[name] ?? written(value)}
             spellCheck={false}
             aria-invalid={error?.field === name}
             onChange={({ target }) => setTexts({ ...texts, [name]: target.value })}
           />
         </label>
       ))}
-      {Object.keys(texts).length === 0 && <p>{trans.__('This run was given no parameters.')}</p>}
+      {Object.keys(job.parameters).length === 0 && <p>{trans.__('This run was given no parameters.')}</p>}
       <ErrorBanner error={error} trans={trans} />
       <div className="jp-mltrain-Resubmit-buttons">
         {job.summary.notebook && (

@@ -3,11 +3,9 @@ import { ellipsesIcon, type LabIcon } from '@jupyterlab/ui-components';
 import { memo, type CSSProperties, type MouseEvent, type Ref } from 'react';
 
 import type { JobSummary } from '../../types';
-import { Elapsed, StateIcon } from '../common';
-import { localTime } from '../job/format';
+import { Elapsed, localTime, StateIcon } from '../common';
 import { whySentence } from '../job/why';
 import { actionIcons, actionWord, quickActions, type Action } from './actions';
-import { isOutOfMemory } from './raise';
 import { dayWords, metricWords, replicaWords, rowWords } from './words';
 
 /** What can happen in a row. The same functions for all rows, so that a row is drawn again only if it has changed. */
@@ -147,7 +145,7 @@ function Failure({ job, isActive, events, trans }: IRowProps): JSX.Element {
         {whySentence(job, trans)}
       </p>
       <div className="jp-mltrain-JobRow-fixes">
-        {isOutOfMemory(job) && (
+        {job.outOfMemory && (
           <button
             type="button"
             className="jp-mltrain-Button"

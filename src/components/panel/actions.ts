@@ -7,7 +7,7 @@ import type { IServices } from '../../tokens';
 import type { JobSummary } from '../../types';
 import { planBulk, type BulkAction } from './bulk';
 import type { MenuEntry } from './menu';
-import { isOutOfMemory, raiseMemory } from './raise';
+import { raiseMemory } from './raise';
 
 /** What can be done with one job. */
 export type Action = JobSummary['actions'][number];
@@ -66,7 +66,7 @@ export function jobMenu(services: IServices, job: JobSummary, trans: Translation
         ]
       : []),
     null,
-    ...(isOutOfMemory(job)
+    ...(job.outOfMemory
       ? [{ label: trans.__('Raise Memory…'), execute: () => raiseMemory(services, job, trans) }]
       : []),
     ...ORDER.filter(action => job.actions.includes(action)).map(action => ({

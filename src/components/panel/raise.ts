@@ -1,21 +1,12 @@
-import { InputDialog, showErrorMessage } from '@jupyterlab/apputils';
+import { InputDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { TrainingError } from '../../request';
+import { guarded } from '../../dialogs';
 import type { IServices } from '../../tokens';
 import type { JobSummary, Manifest } from '../../types';
-import { errorWords } from '../common';
 
 /** What is offered where a job had no limit of its own. */
 const NO_LIMIT = '4Gi';
-
-/** The server's words for a replica that was killed because it took more memory than it was given. */
-const OUT_OF_MEMORY = /\bexit \d+, out of memory\b/;
-
-/** Whether a job failed for want of memory; of the machine, not of a GPU. */
-export function isOutOfMemory({ phase, why }: JobSummary): boolean {
-  return phase === 'Failed' && OUT_OF_MEMORY.test(why);
-}
 
 /** Return the memory that each replica was given, as Kubernetes writes it; `''`: there was no limit. */
 export function memoryLimit({ manifest }: Pick<Manifest, 'manifest'>): string {
@@ -30,9 +21,9 @@ export function twice(quantity: string): string {
 }
 
 /** Ask how much memory a job is to get, and run it again with that. */
-export async function raiseMemory(services: IServices, job: JobSummary, trans: TranslationBundle): Promise<void> {
+export function raiseMemory(services: IServices, job: JobSummary, trans: TranslationBundle): Promise<void> {
   const { manager } = services;
-  try {
+  return guarded(trans, async () => {
     const limit = memoryLimit(await manager.api.manifest(job.id));
     const answer = await InputDialog.getText({
       title: trans.__('Run %1 again with more memory', job.name),
@@ -43,10 +34,7 @@ export async function raiseMemory(services: IServices, job: JobSummary, trans: T
     if (answer.button.accept && answer.value?.trim()) {
       await manager.resubmit(job.id, { resources: { memory: answer.value.trim() } });
     }
-  } catch (thrown) {
-    const { message, hint } = errorWords(TrainingError.from(thrown), trans);
-    await showErrorMessage(trans.__('Training'), [message, hint].filter(Boolean).join('\n\n'));
-  }
+  });
 }
 
 /** Return each value that has this name, however deep. */

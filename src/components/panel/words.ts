@@ -1,8 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Inventory, JobSummary } from '../../types';
-import { phaseWord } from '../common';
-import { bytes } from '../job/format';
+import { bytes, gpusOf, phaseWord } from '../common';
 
 /** What stands between facts in a line. */
 const DOT = ' · ';
@@ -58,21 +57,11 @@ function midnight(time: Date): number {
 /** Return what a place has, and what of it is free: `GPU H200 1/1 free`, `16 CPU` ... */
 export function inventoryWords(inventory: Inventory, trans: TranslationBundle): string[] {
   const { cpus, memory, slots, slotsFree } = inventory;
-  const gpus = gpusOf(inventory).map(([product, free, total]) => trans.__('GPU %1 %2/%3 free', product, free, total));
+  const gpus = gpusOf(inventory).map(({ product, free, total }) => trans.__('GPU %1 %2/%3 free', product, free, total));
   return [
     ...(gpus.length > 0 ? gpus : [trans.__('No GPU')]),
     cpus === null ? '' : trans.__('%1 CPU', cpus),
     memory === null ? '' : trans.__('%1 memory', bytes(memory)),
     slots === null ? '' : trans.__('%1/%2 slots free', slotsFree ?? slots, slots)
   ].filter(Boolean);
-}
-
-/** Equal products on several nodes count as one. */
-function gpusOf({ devices }: Inventory): [product: string, free: number, total: number][] {
-  const sums = new Map<string, [number, number]>();
-  for (const { product, free, total } of devices) {
-    const [allFree, all] = sums.get(product) ?? [0, 0];
-    sums.set(product, [allFree + free, all + total]);
-  }
-  return [...sums].map(([product, [free, total]]) => [product, free, total]);
 }

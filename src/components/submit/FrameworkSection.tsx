@@ -3,7 +3,7 @@ import { useId } from 'react';
 import type { PlacesModel } from '../../services/places';
 import type { Inventory } from '../../types';
 import { useModel } from '../hooks';
-import { gpusOf, placeOf } from './devices';
+import { gpusOf, placeOf } from '../common';
 import { countText, removeExtra, setField } from './draft';
 import { Field, SelectField, TextField, useForm } from './fields';
 import type { SubmitModel } from './model';

@@ -1,6 +1,7 @@
 import { undoIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { written } from '../common';
 import { setParameter } from './draft';
 import { Field, useForm, type IControl } from './fields';
 import {
@@ -11,7 +12,6 @@ import {
   isNone,
   NONE,
   textOf,
-  written,
   type Entry,
   type IParameter,
   type IType

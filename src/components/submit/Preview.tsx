@@ -4,13 +4,12 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { type TrainingError } from '../../request';
 import type { IServices } from '../../tokens';
 import type { BackendInfo } from '../../types';
-import { Empty, ErrorBanner } from '../common';
+import { Empty, ErrorBanner, placeOf } from '../common';
 import { useModel } from '../hooks';
 import { Code } from '../job/Code';
 import { CopyButton } from '../job/CopyButton';
 import { TabList } from '../job/TabList';
 import { Checks, FindingList } from './Checks';
-import { placeOf } from './devices';
 import type { SubmitModel } from './model';
 
 /** Names of the preview's tabs, in their order. */

@@ -4,8 +4,8 @@ import { useEffect, useRef, useState, type FormEvent, type KeyboardEvent } from 
 import { CommandIDs } from '../../commands';
 import type { IServices } from '../../tokens';
 import { useModel } from '../hooks';
+import { placeOf } from '../common';
 import { DataSection } from './DataSection';
-import { placeOf } from './devices';
 import { isTouched } from './draft';
 import { FormProvider } from './fields';
 import { Footer } from './Footer';

@@ -3,9 +3,8 @@ import { useId } from 'react';
 
 import type { PlacesModel } from '../../services/places';
 import type { BackendInfo } from '../../types';
-import { ErrorBanner } from '../common';
+import { ErrorBanner, placeOf } from '../common';
 import { useModel } from '../hooks';
-import { placeOf } from './devices';
 import { setBackend } from './draft';
 import { TextField, useForm } from './fields';
 import type { SubmitModel } from './model';

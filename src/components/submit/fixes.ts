@@ -1,6 +1,7 @@
 import type { Finding } from '../../types';
+import { written } from '../common';
 import { setRow, type Change, type IDraft } from './draft';
-import { entryOf, written, type Entry } from './parameters';
+import { entryOf, type Entry } from './parameters';
 import { rowsOf } from './submission';
 
 /** Whether a finding says which values would mend it. */

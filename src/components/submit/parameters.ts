@@ -1,3 +1,5 @@
+import { written } from '../common';
+
 /** What a parameter takes; see the server's form. */
 export interface IType {
   kind: 'bool' | 'int' | 'float' | 'str' | 'path' | 'list' | 'dict' | 'union' | 'any';
@@ -41,26 +43,6 @@ const LINE = 60;
 /** Return the server's form, typed. */
 export function readForm(raw: readonly Record<string, unknown>[]): readonly IParameter[] {
   return raw as unknown as readonly IParameter[];
-}
-
-/** Return a value as it is edited: texts as they are, all else as JSON with room to read. */
-export function written(value: unknown): string {
-  if (typeof value === 'string') {
-    return value;
-  }
-  if (Array.isArray(value)) {
-    return `[${value.map(spelled).join(', ')}]`;
-  }
-  if (value !== null && typeof value === 'object') {
-    const pairs = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${spelled(item)}`);
-    return `{${pairs.join(', ')}}`;
-  }
-  return JSON.stringify(value);
-}
-
-/** Within a list or an object, texts have quotes. */
-function spelled(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : written(value);
 }
 
 /** Return the entry that a parameter has while nobody gave it one; null: its value is not known before the run. */

@@ -1,6 +1,7 @@
 import type { Job } from '../../types';
+import { written } from '../common';
 import { EMPTY, type IDraft, type Row } from './draft';
-import { entryOf, written } from './parameters';
+import { entryOf } from './parameters';
 import { ANY_GPU } from './submission';
 import { writeDuration } from './units';
 

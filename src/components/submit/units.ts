@@ -29,11 +29,3 @@ export function writeDuration(seconds: number): string {
   }
   return parts.join(' ') || '0 s';
 }
-
-/** Return bytes in the unit that gives a short number: `128 GiB`. */
-export function writeBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
-  const value = bytes / 2 ** (10 * power);
-  return `${value >= 10 || Number.isInteger(value) ? Math.round(value) : value.toFixed(1)} ${units[power]}`;
-}

@@ -1,13 +1,12 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { BackendInfo, Finding, Inventory } from '../../types';
+import { bytes, gpusOf, type IGpus } from '../common';
 import type { IDraft } from './draft';
 import { countsOf } from './draft';
-import { gpusOf, type IGpus } from './devices';
 import type { Framework } from './roles';
 import type { Fault } from './submission';
 import { rowsOf } from './submission';
-import { writeBytes } from './units';
 
 /** Return what is wrong with a field. */
 export function faultWords(fault: Fault, trans: TranslationBundle): string {
@@ -77,7 +76,7 @@ export function inventoryWords(inventory: Inventory, trans: TranslationBundle): 
   return [
     ...gpus,
     cpus !== null && trans._n('%1 CPU', '%1 CPUs', cpus),
-    memory !== null && writeBytes(memory),
+    memory !== null && bytes(memory),
     slots !== null && slotsFree !== null && trans.__('%1 of %2 job slots free', slotsFree, slots)
   ]
     .filter(Boolean)

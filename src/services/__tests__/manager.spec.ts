@@ -33,7 +33,7 @@ describe('TrainingManager', () => {
     expect(server.received.map(({ body }) => body)).toEqual([
       { notebook: 'a.ipynb', parameters: { epochs: 3 }, token: expect.stringMatching(TOKEN) },
       { parameters: { epochs: 4 }, token: expect.stringMatching(TOKEN) },
-      {}
+      { token: expect.stringMatching(TOKEN) }
     ]);
   });
 

@@ -71,6 +71,7 @@ export function summary(changes: Partial<JobSummary> = {}): JobSummary {
     phase: 'Running',
     finished: false,
     why: '',
+    outOfMemory: false,
     notebook: 'train.ipynb',
     createdAt: '2026-01-01T00:00:00Z',
     startedAt: '2026-01-01T00:00:05Z',

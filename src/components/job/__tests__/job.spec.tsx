@@ -98,7 +98,7 @@ describe('overview', () => {
       within(row)
         .getAllByRole('cell')
         .map(({ textContent }) => textContent)
-    ).toContain('2.0 GiB');
+    ).toContain('2 GiB');
     fireEvent.click(screen.getAllByText('Log of Worker 1')[0]);
     await settle();
     expect(channel.followers('log/j1/w-1')).toBe(1);

@@ -2,11 +2,10 @@ import { describe, expect, it } from 'vitest';
 
 import { aligned, chartsOf, linesOf } from '../chart-data';
 import { fenced } from '../Code';
-import { bytes, seconds } from '../format';
 import { imageOf, shortImage } from '../image';
 import { bounded } from '../outputs';
-import { changedParameters, written } from '../parameters';
 import { whySentence } from '../why';
+import { bytes, seconds } from '../../common';
 import { summary, trans } from './fixtures';
 
 describe('aligned', () => {
@@ -69,22 +68,6 @@ it('says seconds as people do', () => {
   expect([0.421, 12.34, 125, 7380].map(seconds)).toEqual(['0.42 s', '12.3 s', '2 min 05 s', '2 h 03 min']);
 });
 
-describe('changedParameters', () => {
-  const values = { epochs: 3, name: 'x', rates: [1, 2] };
-
-  it('sends nothing that was not changed', () => {
-    expect(changedParameters(values, written(values))).toEqual({});
-  });
-
-  it('keeps texts as texts and reads the rest', () => {
-    expect(changedParameters(values, { epochs: '5', name: '7', rates: '[3' })).toEqual({
-      epochs: 5,
-      name: '7',
-      rates: '[3'
-    });
-  });
-});
-
 describe('whySentence', () => {
   it.each([
     [{ why: 'Worker 0 failed: exit 137' }, 'Worker 0 failed: exit 137'],
@@ -97,7 +80,13 @@ describe('whySentence', () => {
 });
 
 it('writes bytes in the largest unit', () => {
-  expect([0, 1023, 1024, 2 * 1024 ** 3].map(bytes)).toEqual(['0 B', '1023 B', '1.0 KiB', '2.0 GiB']);
+  expect([0, 1023, 1024, 1.5 * 1024 ** 3, 137 * 1024 ** 3].map(bytes)).toEqual([
+    '0 B',
+    '1023 B',
+    '1 KiB',
+    '1.5 GiB',
+    '137 GiB'
+  ]);
 });
 
 it('fences source that has fences', () => {

@@ -121,7 +121,7 @@ describe('a row', () => {
 
   it('says why a job failed, and what can be done', async () => {
     const why = 'Worker 0 failed: exit 137, out of memory at 2.0 GiB';
-    const { executed } = await shown([summary('f', { ...over, phase: 'Failed', why })]);
+    const { executed } = await shown([summary('f', { ...over, phase: 'Failed', why, outOfMemory: true })]);
     expect(screen.getByText(why)).toBeTruthy();
     expect(screen.getByRole('button', { name: 'Raise memory of f' })).toBeTruthy();
     fireEvent.click(screen.getByRole('button', { name: 'Log of f' }));

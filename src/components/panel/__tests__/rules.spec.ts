@@ -5,7 +5,7 @@ import { summary } from '../../../__tests__/server';
 import { planBulk, bulkQuestion } from '../bulk';
 import { countOf, isNarrowed, isSameFilter, jobFilter, NO_FILTERS, notebooksOf } from '../filters';
 import { intentOf } from '../keys';
-import { isOutOfMemory, memoryLimit, twice } from '../raise';
+import { memoryLimit, twice } from '../raise';
 import { goTo, NOTHING_SELECTED, reconciled, select, selectNone, toggle, type ISelection } from '../selection';
 import { dayWords, inventoryWords, metricWords, replicaWords, rowWords } from '../words';
 
@@ -174,7 +174,7 @@ describe('words', () => {
     expect(inventoryWords(inventory, trans)).toEqual([
       'GPU H200 3/8 free',
       '16 CPU',
-      '16.0 GiB memory',
+      '16 GiB memory',
       '0/2 slots free'
     ]);
     const bare = { devices: [], cpus: null, memory: null, slots: null, slotsFree: null, note: '' };
@@ -183,16 +183,6 @@ describe('words', () => {
 });
 
 describe('more memory', () => {
-  it.each([
-    ['Worker 0 failed: exit 137, out of memory at 2.0 GiB', true],
-    ['Worker 0 failed: exit 137, out of memory', true],
-    ['Worker 0 failed: cell 3: OutOfMemoryError: CUDA out of memory', false],
-    ['Worker 0 failed: exit 1', false]
-  ])('is offered: %s', (why, expected) => {
-    expect(isOutOfMemory(summary('a', { phase: 'Failed', why }))).toBe(expected);
-    expect(isOutOfMemory(summary('a', { phase: 'Restarting', why }))).toBe(false);
-  });
-
   it('begins with twice of what there was', () => {
     const container = { resources: { limits: { cpu: '1', memory: '1.5Gi' } } };
     const manifest = { spec: { tfReplicaSpecs: { Worker: { template: { spec: { containers: [{}, container] } } } } } };

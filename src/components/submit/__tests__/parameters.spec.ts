@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { written } from '../../common';
 import { EMPTY, setParameter } from '../draft';
 import {
   controlOf,
@@ -9,7 +10,6 @@ import {
   NONE,
   textOf,
   valuesOf,
-  written,
   type Entry,
   type IParameter
 } from '../parameters';

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
 import { TrainingError } from '../../../request';
-import { gpusOf, placeOf } from '../devices';
 import { addRow, EMPTY, setField, type IDraft } from '../draft';
 import { applyFix, canApply } from '../fixes';
 import { fieldOf, problemsOf } from '../problems';
 import { split } from '../Requirements';
 import { TabStore } from '../store';
+import { gpusOf, placeOf } from '../../common';
 import { finding } from './fixtures';
 
 const DRAFT: IDraft = [

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { addRow, EMPTY, setBackend, setField, setRequirement, type Change, type IDraft } from '../draft';
 import { draftOf } from '../prefill';
 import { toSubmission, type IContext, type IReading } from '../submission';
-import { parseDuration, writeBytes, writeDuration } from '../units';
+import { parseDuration, writeDuration } from '../units';
 import { job, summary } from '../../../__tests__/server';
 
 const CONTEXT: IContext = { notebook: 'a b.ipynb', form: [], detected: 'tensorflow', backend: '' };
@@ -213,13 +213,4 @@ describe('units', () => {
   it.each([0, 59, 60, 5400, 86_400, 694_861])('reads what it writes: %d s', seconds =>
     expect(parseDuration(writeDuration(seconds))).toBe(seconds)
   );
-
-  it('writes bytes', () => {
-    expect([500, 2 ** 30, 1.5 * 2 ** 30, 137 * 2 ** 30].map(writeBytes)).toEqual([
-      '500 B',
-      '1 GiB',
-      '1.5 GiB',
-      '137 GiB'
-    ]);
-  });
 });

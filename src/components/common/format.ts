@@ -1,8 +1,8 @@
-/** Return a number of bytes in the largest binary unit: `2.0 GiB`. */
+/** Return a number of bytes in the largest binary unit: `2 GiB`, `15.6 GiB`. */
 export function bytes(count: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   const power = count < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(count) / 10));
-  return `${(count / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+  return `${Number((count / 1024 ** power).toFixed(1))} ${units[power]}`;
 }
 
 /** Return a time, ISO 8601, as the user's clock has it; `''` for none. */

@@ -108,7 +108,9 @@ async def test_a_job_from_queue_to_end_in_all_topics(hub: Hub, service: Service,
             await asyncio.gather(*(c.mirror.until(lambda s: is_finished(s, ref.id)) for c in (panel, late)))
             await asyncio.gather(
                 *(
-                    c.mirror.until(lambda s: s["jobs"]["jobs"][ref.id]["progress"]["fraction"] == 1)
+                    c.mirror.until(
+                        lambda s: s["jobs"]["jobs"][ref.id]["progress"]["fraction"] == 1 and len(s[topics[2]]) == 3
+                    )
                     for c in (panel, late)
                 )
             )

@@ -45,13 +45,22 @@ export function Rendered(props: {
 
 /** Let the keyboard reach a box for as long as it has to be scrolled. */
 function keepReachable(box: HTMLElement): () => void {
-  const observer = new ResizeObserver(() => {
-    if (box.scrollWidth > box.clientWidth) {
+  const look = (): void => {
+    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) {
       box.tabIndex = 0;
     } else {
       box.removeAttribute('tabindex');
     }
-  });
-  observer.observe(box);
-  return () => observer.disconnect();
+  };
+  // A longer line makes the box no larger, only what is in it; so does an image when it has come.
+  const sizes = new ResizeObserver(look);
+  sizes.observe(box);
+  const contents = new MutationObserver(look);
+  contents.observe(box, { childList: true, subtree: true, characterData: true });
+  box.addEventListener('load', look, true);
+  return () => {
+    sizes.disconnect();
+    contents.disconnect();
+    box.removeEventListener('load', look, true);
+  };
 }

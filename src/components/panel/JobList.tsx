@@ -181,7 +181,7 @@ function perform(type: Exclude<Intent['type'], 'go' | 'type'>, row: HTMLElement,
   const { left, bottom } = row.getBoundingClientRect();
   const doing: Record<typeof type, () => void> = {
     toggle: () => selection.toggle(job.id),
-    'select-all': () => selection.select(),
+    'select-all': () => selection.selectAll(),
     'select-none': () => selection.selectNone(),
     open: () => props.onOpen(job.id),
     delete: () => props.onDelete(),

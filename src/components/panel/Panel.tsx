@@ -109,7 +109,7 @@ export function Panel({ services, trans, isVisible }: IShared & { isVisible: boo
           total={jobs.total}
           isBusy={bulk.isBusy}
           onBulk={bulk.start}
-          onAll={jobs.hasMore && selection.selected.size === jobs.rows.length ? bulk.selectAll : null}
+          onAll={jobs.hasMore && selection.isAll ? bulk.selectAll : null}
           onClose={() => {
             selection.selectNone();
             list.current?.focus();

@@ -9,9 +9,11 @@ export interface ISelection {
   /** Where a range begins. */
   readonly anchor: string | null;
   readonly selected: ReadonlySet<string>;
+  /** All rows that were there have been selected, and none left out since: the user may mean those to come, too. */
+  readonly isAll: boolean;
 }
 
-export const NOTHING_SELECTED: ISelection = { active: null, index: 0, anchor: null, selected: new Set() };
+export const NOTHING_SELECTED: ISelection = { active: null, index: 0, anchor: null, selected: new Set(), isAll: false };
 
 /** How a row is gone to: alone, or with all rows from the anchor to it. */
 export interface IStep {
@@ -29,7 +31,7 @@ export function goTo(selection: ISelection, ids: readonly string[], index: numbe
     return { ...selection, active, index: place, anchor: active };
   }
   const anchor = selection.anchor ?? selection.active ?? active;
-  return { active, index: place, anchor, selected: range(ids, anchor, active) };
+  return { active, index: place, anchor, selected: range(ids, anchor, active), isAll: false };
 }
 
 /** Select a row if it is not, and otherwise select it no more. */
@@ -38,17 +40,17 @@ export function toggle(selection: ISelection, ids: readonly string[], id: string
   if (!selected.delete(id)) {
     selected.add(id);
   }
-  return { active: id, index: ids.indexOf(id), anchor: id, selected };
+  return { active: id, index: ids.indexOf(id), anchor: id, selected, isAll: false };
 }
 
-/** Select exactly these rows. */
-export function select(selection: ISelection, ids: readonly string[]): ISelection {
-  return { ...selection, selected: new Set(ids) };
+/** Select all rows that there are. */
+export function selectAll(selection: ISelection, ids: readonly string[]): ISelection {
+  return { ...selection, selected: new Set(ids), isAll: ids.length > 0 };
 }
 
 /** Select no row; the keyboard stays where it is. */
 export function selectNone(selection: ISelection): ISelection {
-  return selection.selected.size === 0 ? selection : { ...selection, selected: new Set() };
+  return selection.selected.size === 0 ? selection : { ...selection, selected: new Set(), isAll: false };
 }
 
 /**
@@ -70,7 +72,7 @@ export function reconciled(selection: ISelection, ids: readonly string[]): ISele
   }
   const anchor = isTouched && !places.has(selection.anchor ?? '') ? active : selection.anchor;
   const selected = kept.length === selection.selected.size ? selection.selected : new Set(kept);
-  return { active, index, anchor, selected };
+  return { active, index, anchor, selected, isAll: selection.isAll && selected.size > 0 };
 }
 
 function range(ids: readonly string[], one: string, other: string): Set<string> {

@@ -25,7 +25,7 @@ export interface IBulk {
 export function useBulk(manager: ITrainingManager, selection: ISelectionState, trans: TranslationBundle): IBulk {
   const [isBusy, run] = useBusy();
   const [error, setError] = useState<TrainingError | null>(null);
-  const { jobs, select, selectNone } = selection;
+  const { jobs, selectNone } = selection;
   const start = async (action: BulkAction): Promise<void> => {
     const plan = planBulk(action, jobs);
     if (!(await confirmBulk(plan, trans))) {
@@ -39,7 +39,7 @@ export function useBulk(manager: ITrainingManager, selection: ISelectionState, t
   };
   const selectAll = async (): Promise<void> => {
     await loadAll(manager.jobs);
-    select(manager.jobs.rows.map(row => row.id));
+    selection.selectAll(manager.jobs.rows.map(row => row.id));
   };
   return {
     isBusy,

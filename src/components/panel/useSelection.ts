@@ -10,8 +10,8 @@ export interface ISelectionState extends rules.ISelection {
   jobs: readonly JobSummary[];
   goTo: (index: number, step?: rules.IStep) => void;
   toggle: (id: string) => void;
-  /** All rows if left out. */
-  select: (ids?: readonly string[]) => void;
+  /** These, or else the rows that are here. */
+  selectAll: (ids?: readonly string[]) => void;
   selectNone: () => void;
 }
 
@@ -32,7 +32,7 @@ export function useSelection(rows: readonly JobSummary[]): ISelectionState {
       jobs,
       goTo: (index, step) => change(before => rules.goTo(before, ids, index, step)),
       toggle: id => change(before => rules.toggle(before, ids, id)),
-      select: (wanted = ids) => change(before => rules.select(before, wanted)),
+      selectAll: (wanted = ids) => change(before => rules.selectAll(before, wanted)),
       selectNone: () => change(rules.selectNone)
     };
   }, [current, ids, jobs]);

@@ -6,7 +6,7 @@ import { planBulk, bulkQuestion } from '../bulk';
 import { countOf, isNarrowed, isSameFilter, jobFilter, NO_FILTERS, notebooksOf } from '../filters';
 import { intentOf } from '../keys';
 import { memoryLimit, twice } from '../raise';
-import { goTo, NOTHING_SELECTED, reconciled, select, selectNone, toggle, type ISelection } from '../selection';
+import { goTo, NOTHING_SELECTED, reconciled, selectAll, selectNone, toggle, type ISelection } from '../selection';
 import { dayWords, inventoryWords, metricWords, replicaWords, rowWords } from '../words';
 
 const trans = nullTranslator.load('jupyter_mltrain');
@@ -40,9 +40,21 @@ describe('selection', () => {
   });
 
   it('takes all and none', () => {
-    const all = select(at(2), IDS);
+    const all = selectAll(at(2), IDS);
     expect([picked(all), all.active]).toEqual(['abcde', 'c']);
     expect([picked(selectNone(all)), selectNone(all).active]).toEqual(['', 'c']);
+  });
+
+  it('knows that all are meant, also when a page comes after; until one is left out', () => {
+    const all = reconciled(selectAll(at(2), IDS), [...IDS, 'f', 'g']);
+    expect([all.isAll, picked(all)]).toEqual([true, 'abcde']);
+    const others = [
+      toggle(all, IDS, 'b'),
+      goTo(all, IDS, 3, { extend: true }),
+      selectNone(all),
+      reconciled(all, ['f'])
+    ];
+    expect(others.map(({ isAll }) => isAll)).toEqual([false, false, false, false]);
   });
 
   it('is active at the first row from the start', () => {
@@ -60,7 +72,7 @@ describe('selection', () => {
   });
 
   it('hands the keyboard to the row that takes the place of one that is gone', () => {
-    const before = select(at(2), ['b', 'c']);
+    const before = selectAll(at(2), ['b', 'c']);
     const after = reconciled(before, ['a', 'b', 'd', 'e']);
     expect([after.active, picked(after), after.anchor]).toEqual(['d', 'b', 'd']);
     expect(reconciled(at(4), ['a', 'b']).active).toBe('b');

@@ -10,7 +10,7 @@ import type { ITrainingManager } from '../tokens';
 import type { JobSummary } from '../types';
 import type { Claim } from './claim';
 import { askForDesktop, isDesktopAllowed, tellDesktop } from './desktop';
-import type { IPhaseChange } from './jobs';
+import type { IPhaseChange, JobsModel } from './jobs';
 import type { IAction, ISubmitting } from './manager';
 
 /** What notices are made of. */
@@ -26,6 +26,9 @@ export interface INoticeOptions {
 
 /** How long a notice of success stays, in milliseconds; one of failure stays until it is read. */
 const SHORT = 8000;
+
+/** How long the reason of a failure may take, in milliseconds: the log, which tells the cell, is read to its end then. */
+const REASON = 1000;
 
 /** How long a hidden page leaves it to one that can be seen, in milliseconds. */
 const GRACE = 300;
@@ -97,17 +100,22 @@ class Notices {
   private async _ended(job: JobSummary): Promise<void> {
     const { claim, manager, preferences, trans } = this._options;
     const { notices, desktopNotices } = preferences();
-    const text = this._ending(job);
-    if (text === null || !(notices === 'all' || (notices === 'mine' && this._mine.has(job.id)))) {
+    const isWanted = notices === 'all' || (notices === 'mine' && this._mine.has(job.id));
+    if (!isWanted || this._ending(job) === null) {
       return;
+    }
+    if (job.phase === 'Failed') {
+      await nextChange(manager.jobs, job, REASON);
     }
     const desktop = desktopNotices && isDesktopAllowed();
     await beingSeen(desktop);
-    if (manager.isDisposed || !manager.jobs.get(job.id)) {
+    const newest = manager.isDisposed ? undefined : manager.jobs.get(job.id);
+    const text = newest && this._ending(newest);
+    if (!text) {
       return;
     }
     if (await claim(job.id)) {
-      this._tellEnding(job, text);
+      this._tellEnding(newest, text);
       if (desktop && document.hidden) {
         tellDesktop(trans.__('Training'), text, job.id, () => this._open(job));
       }
@@ -180,5 +188,24 @@ async function beingSeen(desktop: boolean): Promise<void> {
     if (desktop) {
       window.setTimeout(resolve, GRACE);
     }
+  });
+}
+
+/** Resolves when there is more to say of a job than was said, or after a time, in milliseconds. */
+async function nextChange(jobs: JobsModel, job: JobSummary, within: number): Promise<void> {
+  await new Promise<void>(resolve => {
+    const finish = (): void => {
+      window.clearTimeout(timer);
+      jobs.changed.disconnect(look);
+      resolve();
+    };
+    const look = (): void => {
+      if (jobs.get(job.id)?.why !== job.why) {
+        finish();
+      }
+    };
+    const timer = window.setTimeout(finish, within);
+    jobs.changed.connect(look);
+    look();
   });
 }

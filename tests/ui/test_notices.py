@@ -69,7 +69,7 @@ def test_one_notice_from_submission_to_end(tab: Tab, work: Path, name: str, gate
 def test_failure_with_its_reason_and_the_log(tab: Tab, work: Path, name: str) -> None:
     follow(tab)
     submit(tab.lab, write_failing(work, name))
-    notice = tab.notice("failed: ")
+    notice = tab.notice("failed: Worker 0 failed: cell 2: ZeroDivisionError")
     notice.get_by_role("button", name="Log").click()
     job = JobTab(tab.page)
     expect(job.root.get_by_role("tab", name="Logs")).to_have_attribute("aria-selected", "true")

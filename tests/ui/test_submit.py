@@ -119,7 +119,7 @@ def test_a_bad_value_is_told_at_its_field_and_nothing_is_submitted(tab: Tab, wor
     form.parameter("rate").fill("fast")
     form.expect_problem("parameters.epochs", "'many' is not a whole number")
     form.expect_problem("parameters.rate", "'fast' is not a number")
-    expect(form.status).to_contain_text("2 fields are not in order")
+    expect(form.status).to_contain_text("2 fields need attention")
     expect(form.submit_button).to_have_attribute("aria-disabled", "true")
     form.submit_button.click(force=True)
     expect(form.parameter("rate")).to_be_focused()

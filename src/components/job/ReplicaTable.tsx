@@ -24,7 +24,8 @@ export function ReplicaTable(props: {
   if (replicas.length === 0) {
     return <p className="jp-mltrain-Quiet">{trans.__('None yet.')}</p>;
   }
-  const columns = columnsOf(trans);
+  const hasGpus = replicas.some(({ devices }) => devices.length > 0);
+  const columns = columnsOf(hasGpus, trans);
   return (
     <div className="jp-mltrain-Scroll" role="region" aria-label={trans.__('Replicas')} tabIndex={0}>
       <table className="jp-mltrain-Table">
@@ -64,7 +65,7 @@ interface IColumn {
   cell: (replica: Replica) => ReactNode;
 }
 
-function columnsOf(trans: TranslationBundle): readonly IColumn[] {
+function columnsOf(hasGpus: boolean, trans: TranslationBundle): readonly IColumn[] {
   return [
     {
       head: trans.__('Time'),
@@ -73,7 +74,7 @@ function columnsOf(trans: TranslationBundle): readonly IColumn[] {
     { head: trans.__('Restarts'), cell: ({ restarts }) => restarts },
     { head: trans.__('Exit code'), cell: ({ exitCode }) => exitCode },
     { head: trans.__('Peak memory'), cell: ({ peakMemory }) => (peakMemory === null ? null : bytes(peakMemory)) },
-    { head: trans.__('GPU'), cell: ({ devices }) => devices.join(', ') },
+    ...(hasGpus ? [{ head: trans.__('GPU'), cell: ({ devices }: Replica) => devices.join(', ') }] : []),
     { head: trans.__('Node'), cell: ({ node }) => node }
   ];
 }

@@ -47,7 +47,7 @@ export function Checks(props: {
       {findings.length === 0 && (
         <p className="jp-mltrain-Checks-fine">
           <checkIcon.react tag="span" aria-hidden="true" width="16px" height="16px" />
-          {trans.__('Nothing speaks against it.')}
+          {trans.__('No problems found.')}
         </p>
       )}
       <FindingList

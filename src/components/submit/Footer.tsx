@@ -72,7 +72,7 @@ export function obstacleWords(obstacle: Obstacle | null, trans: TranslationBundl
     case 'submitting':
       return trans.__('On its way…');
     case 'problems':
-      return trans._n('%1 field is not in order', '%1 fields are not in order', obstacle.count);
+      return trans._n('%1 field needs attention', '%1 fields need attention', obstacle.count);
     case 'error': {
       const { message, hint } = errorWords(obstacle.error, trans);
       return [message, hint].filter(Boolean).join(' ');

@@ -81,7 +81,7 @@ function ManifestPreview({ model, services, trans, save }: IPreviewProps): JSX.E
       name={fileName(path, '.yaml')}
       trans={trans}
       onSave={() => save('.yaml', plan.yaml)}
-      note={error && !isPlanning ? trans.__('As it was before the last change, which is not in order.') : ''}
+      note={error && !isPlanning ? trans.__('As it was before the last change, which needs attention.') : ''}
     >
       <Code source={plan.yaml} language="yaml" rendermime={services.rendermime} />
     </Document>

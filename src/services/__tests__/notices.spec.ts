@@ -117,6 +117,8 @@ describe('Notices', () => {
   it('says why a job failed, keeps saying it, and leads to the log', async () => {
     const { page, change, executed } = setUp();
     page(summary('a'));
+    await change({ ...failed, why: 'Worker 0: exit 1' });
+    expect(shown()).toEqual([]); // the log may say more
     await change(failed);
     expect(shown()).toEqual([['error', 'a failed: Worker 0: out of memory', 'Log', 'Open Job']]);
     expect(Notification.manager.notifications[0].options.autoClose).toBe(false);
@@ -210,7 +212,7 @@ describe('Notices', () => {
       page(summary('a'));
       hide(true);
       void change(failed);
-      await vi.advanceTimersByTimeAsync(1000);
+      await vi.advanceTimersByTimeAsync(2000); // nothing more is known
       expect(desktop.map(({ options }) => options)).toEqual([{ body: 'a failed: Worker 0: out of memory', tag: 'a' }]);
       vi.spyOn(window, 'focus').mockReturnValue();
       desktop[0].onclick!();

@@ -99,9 +99,16 @@ describe('overview', () => {
         .getAllByRole('cell')
         .map(({ textContent }) => textContent)
     ).toContain('2 GiB');
+    expect(screen.queryByRole('columnheader', { name: 'GPU' })).toBeNull();
     fireEvent.click(screen.getAllByText('Log of Worker 1')[0]);
     await settle();
     expect(channel.followers('log/j1/w-1')).toBe(1);
+  });
+
+  it('names the GPUs where there are any', async () => {
+    await shown(job({ replicas: [replica({ devices: ['H100 0', 'H100 1'] }), replica({ name: 'w-1' })] }));
+    expect(screen.getByRole('columnheader', { name: 'GPU' })).toBeTruthy();
+    expect(screen.getByRole('cell', { name: 'H100 0, H100 1' })).toBeTruthy();
   });
 });
 

@@ -146,7 +146,7 @@ describe('the form', () => {
       'Many is no number. Write it like 3.'
     ]);
     expect(submitButton().getAttribute('aria-disabled')).toBe('true');
-    expect(screen.getByText('1 field is not in order')).toBeTruthy();
+    expect(screen.getByText('1 field needs attention')).toBeTruthy();
     fireEvent.click(submitButton());
     await settle();
     expect(document.activeElement).toBe(field);

@@ -32,6 +32,8 @@ Verb = Callable[..., Awaitable[Any]]
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
+BACKEND: Final = (501, 502, 504, 507)
+"""What a verb that needs a backend may answer: it is not installed, does not answer, not in time, has no room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ def parse_body(model: type[M], headers: Mapping[str, str], content: bytes) -> M:
 
     media = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if media != JSON:
-        raise web.HTTPError(415, f"The body has to be {JSON}, not {media.replace('%', '%%') or 'of no type'}")
+        raise web.HTTPError(415, f"The body has to be {JSON}, not {media or 'of no type'}")
     try:
         return model.model_validate_json(content, strict=True)
     except ValidationError as error:

@@ -45,7 +45,7 @@ def describe(error: BaseException | None, status: int) -> dict[str, Any]:
         return error.to_dict()
     if isinstance(error, HTTPError):
         message = error.log_message or error.reason or responses.get(status, "Unknown error")
-        if error.log_message and error.args:
+        if error.log_message:  # tornado has doubled each % where there is nothing to put in
             message = error.log_message % error.args
         return _body(_CODES.get(status, "http"), message, _HINTS.get(status, ""))
     return _body(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import tempfile
 from collections.abc import AsyncIterator, Collection, Iterator
@@ -18,6 +19,8 @@ from ..errors import Forbidden, InvalidInput, MltrainError, NotebookError, NotFo
 
 _SUFFIX: Final = ".ipynb"
 _MAX_NAME: Final = 255  # bytes, on the file systems that there are
+_NO_PATHS: Final = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EINVAL)
+"""What a file system says of a path that no file can have, or that goes in circles."""
 
 
 @asynccontextmanager
@@ -112,13 +115,21 @@ def contents_errors(path: str) -> Iterator[None]:
         raise _storage_error(error, path) from error
 
 
-def _storage_error(error: OSError, path: str) -> StorageError:
+def _storage_error(error: OSError, path: str) -> MltrainError:
+    if error.errno in _NO_PATHS:
+        hint = "Give the path as the file browser shows it."
+        return InvalidInput(f"{_short(path)} is not a path: {error.strerror}", hint=hint, field="notebook")
     return StorageError(f"{path!r} cannot be used: {error.strerror or error}", hint="Check disk and rights.")
 
 
+def _short(path: str) -> str:
+    return repr(path if len(path) <= _MAX_NAME else f"{path[:_MAX_NAME]}…")
+
+
 def _translated(error: HTTPError, path: str) -> MltrainError:
-    said = str(error.log_message or error.reason or "it was refused")
-    message = f"{path!r}: {said % error.args if error.args else said}"
+    # tornado has doubled each % where there is nothing to put in
+    said = error.log_message % error.args if error.log_message else error.reason or "it was refused"
+    message = f"{path!r}: {said}"
     if error.status_code == 404:
         return NotFound(message, field="notebook")
     if error.status_code == 403:

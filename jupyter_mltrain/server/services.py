@@ -48,7 +48,8 @@ class Services:
         allowed = self.names()
         name = name or next(iter(allowed), _LOCAL)
         if self._config.backends and name not in allowed:
-            raise Forbidden(f"The backend {name!r} may not be used on this server", hint=f"Use {', '.join(allowed)}.")
+            hint = f"Use {', '.join(allowed)}." if allowed else "None of those that may be used is installed."
+            raise Forbidden(f"The backend {name!r} may not be used on this server", hint=hint)
         async with self._locks[name]:
             if name not in self._open:
                 self._open[name] = await self._make(name)

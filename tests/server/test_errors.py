@@ -3,10 +3,12 @@
 import errno
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jupyter_mltrain.errors import StorageError
 from jupyter_mltrain.server import wire
 from tests.server._api import Api
 
@@ -80,3 +82,45 @@ async def test_a_backend_that_is_not_allowed(api: Api, managers: Any) -> None:
     error = await api.json("jobs", params={"backend": "local"}, status=403)
     assert error["code"] == "forbidden"
     assert (await api.json("backends"))["backends"] == []
+
+
+async def test_a_backend_that_is_allowed_and_not_there(api: Api, managers: Any) -> None:
+    managers.config.backends = ["nope"]
+    error = await api.json("devices", status=403)
+    assert error["hint"] == "None of those that may be used is installed."
+
+
+async def test_words_of_a_client_come_back_as_they_were(api: Api) -> None:
+    error = await api.json("jobs", "POST", {}, status=415, headers={"Content-Type": "text/%41%s"})
+    assert error["message"] == "The body has to be application/json, not text/%41%s"
+
+
+async def test_the_channels_refuse_in_json(api: Api, managers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await api.json("channels", status=400))["code"] == "invalid"
+    assert (await api.json("channels", "POST", {}, status=405))["code"] == "method-not-allowed"
+    assert (await api.fetch("channels", "POST", {})).headers["Allow"] == "GET"
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    error = await api.json("channels", status=403, headers={**upgrade, "Authorization": "token wrong"})
+    assert error["code"] == "forbidden"
+
+    async def fail() -> None:
+        raise StorageError("The database is locked", hint="Wait a little.")
+
+    monkeypatch.setattr(managers, "hub", fail)
+    error = await api.json("channels", status=507, headers=upgrade)
+    assert (error["message"], error["hint"]) == ("The database is locked", "Wait a little.")
+
+
+async def test_what_a_broken_data_folder_answers_is_in_the_document(api: Api, managers: Any, tmp_path: Path) -> None:
+    document = await api.json("openapi.json")
+    file = tmp_path / "no folder"
+    file.touch()
+    managers.config.data_folder = str(file)
+    seen = set()
+    for path, operations in document["paths"].items():
+        for verb, operation in ((verb, each) for verb, each in operations.items() if verb != "parameters"):
+            filled = path.lstrip("/").format(id="a", replica="b", name="penguins")
+            answer = await api.fetch(filled, verb.upper(), {"notebook": "a.ipynb"} if verb == "post" else None)
+            assert str(answer.code) in operation["responses"], (path, verb, answer.code, answer.body)
+            seen.add(answer.code)
+    assert 507 in seen

@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import json
+import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from jupyter_mltrain.server.config import Mltrain
 from jupyter_mltrain.server.managers import Managers
 from tests.server._api import Api
 
+Finished = Callable[[str], Awaitable[Any]]
 ODD_IDS = [
     "a%2Fb",
     "..%2F..%2Fetc%2Fpasswd",
@@ -53,6 +56,25 @@ async def test_an_odd_name_is_refused_or_made_one(api: Api, name: str) -> None:
     assert answer.code in (200, 400)
     if answer.code == 200 and not json.loads(answer.body)["refused"]:
         assert json.loads(answer.body)["manifest"]["metadata"]["name"].isascii()
+
+
+async def test_names_that_are_no_utf8_are_told(api: Api, finished: Finished) -> None:
+    cells = (
+        "import os, pathlib\nfrom jupyter_mltrain import run",
+        "open(b'caf\\xe9.csv', 'w').close()\nname = [n for n in os.listdir('.') if n.startswith('caf')][0]",
+        "print(name)\nrun.report(**{name: float('nan')})",
+    )
+    path = api.write("odd/train.ipynb", *cells)
+    (api.root / "odd" / os.fsdecode(b"\xff\xfe.csv")).touch()
+    plan = await api.json("plans", "POST", {"notebook": path, "include": ["*.csv"], "spec": {"framework": "none"}})
+    assert not plan["refused"]
+    job = await api.submit(path, include=["*.csv"])
+    assert (await finished(job["id"])).phase.value == "Succeeded"
+    for view in VIEWS[:-1]:
+        await api.json(f"jobs/{job['id']}{view}")
+    replica = (await api.json(f"jobs/{job['id']}"))["replicas"][0]["name"]
+    text = (await api.fetch(f"jobs/{job['id']}/logs/{replica}")).body.decode()
+    assert "caf\\udce9.csv" in text
 
 
 async def test_a_body_of_fifty_megabytes_is_refused(api: Api) -> None:

@@ -63,6 +63,8 @@ async def test_odd_names_are_names(api: Api, path: str) -> None:
         ("~/train.ipynb", 404),
         ("notes.txt", 400),
         ("x" * 5000, 400),
+        ("a/" * 3000 + "b.ipynb", 400),
+        ("circle.ipynb", 400),
     ],
 )
 async def test_what_is_no_notebook_below_the_root_is_refused(api: Api, path: str, status: int, tmp_path: Path) -> None:
@@ -72,6 +74,7 @@ async def test_what_is_no_notebook_below_the_root_is_refused(api: Api, path: str
     api.write(".train.ipynb", "print(1)")
     (api.root / "link.ipynb").symlink_to(outside)
     (api.root / "linked").symlink_to(tmp_path)
+    (api.root / "circle.ipynb").symlink_to("circle.ipynb")
     (api.root / "notes.txt").write_text("no notebook")
     for route in ("plans", "jobs"):
         error = await api.json(route, "POST", {"notebook": path}, status=status)

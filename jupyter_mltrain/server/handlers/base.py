@@ -9,13 +9,14 @@ from contextlib import aclosing, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
 from ...errors import MltrainError
-from ..endpoint import TEXT, Endpoint
+from ..encoding import to_json, to_utf8
+from ..endpoint import JSON, TEXT, Endpoint
 from ..errors import describe, foreseen, incident
 
 if TYPE_CHECKING:
@@ -25,7 +26,43 @@ if TYPE_CHECKING:
 ROOT = "jupyter-mltrain"
 
 
-class Handler(APIHandler):
+class ErrorAnswers(JupyterHandler):
+    """Answers whatever was raised as ``wire.Error``."""
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Send an error. What was raised decides, and the status where tornado made it up itself."""
+        error = foreseen((kwargs.get("exc_info") or (None, None))[1])
+        if isinstance(error, MltrainError):
+            status_code = error.http_status
+            self.set_status(status_code)
+        if status_code == 405:
+            self.set_header("Allow", ", ".join(self.methods()))
+        self.set_header("Content-Type", JSON)
+        self.finish(json.dumps(describe(error, status_code), default=str))
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Log what nobody foresaw with its id; an error on purpose is one line."""
+        if isinstance(value, MltrainError):
+            self.log.info("%s: %s", self.request.path, value.message)
+        elif isinstance(value, HTTPError):
+            super().log_exception(typ, value, tb)
+        else:
+            exc_info = (typ, value, tb) if typ is not None and value is not None else None
+            self.log.error("Error %s at %s", incident(value), self.request.path, exc_info=exc_info)
+
+    @classmethod
+    def methods(cls) -> list[str]:
+        """Return the verbs that this handler has."""
+        verbs = (verb for verb in cls.SUPPORTED_METHODS if verb != "OPTIONS")
+        return [verb for verb in verbs if getattr(cls, verb.lower()) is not RequestHandler._unimplemented_method]
+
+
+class Handler(ErrorAnswers, APIHandler):
     """Base of all handlers: authenticated, authorised, JSON in and out, errors as ``wire.Error``."""
 
     auth_resource = ROOT
@@ -52,7 +89,7 @@ class Handler(APIHandler):
         else:
             self.set_status(endpoint.status)
             # A notebook with its outputs can have megabytes.
-            await self.finish(await asyncio.to_thread(_to_json, result))
+            await self.finish(await asyncio.to_thread(to_json, result))
 
     async def _stream(self, texts: AsyncGenerator[str]) -> None:
         """Send a text of any length piece by piece, as fast as the client takes it."""
@@ -61,7 +98,7 @@ class Handler(APIHandler):
         async with aclosing(texts):
             with suppress(StreamClosedError):  # the client has gone
                 async for text in texts:
-                    self.write(text)
+                    self.write(to_utf8(text))
                     await self.flush()
                 await self.finish(set_content_type=media)
 
@@ -69,44 +106,6 @@ class Handler(APIHandler):
         """Return a new job after telling where it is."""
         self.set_header("Location", url_path_join(self.base_url, ROOT, "jobs", job.id))
         return job
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Send an error. What was raised decides, and the status where tornado made it up itself."""
-        error = foreseen((kwargs.get("exc_info") or (None, None))[1])
-        if isinstance(error, MltrainError):
-            status_code = error.http_status
-            self.set_status(status_code)
-        if status_code == 405:
-            self.set_header("Allow", ", ".join(self.methods()))
-        self.finish(json.dumps(describe(error, status_code), default=str))
-
-    def log_exception(
-        self,
-        typ: type[BaseException] | None,
-        value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        """Log what nobody foresaw with its id; an error on purpose is one line."""
-        if isinstance(value, MltrainError):
-            self.log.info("%s: %s", self.request.path, value.message)
-        elif isinstance(value, HTTPError):
-            super().log_exception(typ, value, tb)
-        else:
-            exc_info = (typ, value, tb) if typ is not None and value is not None else None
-            self.log.error("Error %s at %s", incident(value), self.request.path, exc_info=exc_info)
-
-    @classmethod
-    def methods(cls) -> list[str]:
-        """Return the verbs that this handler has."""
-        verbs = (verb for verb in cls.SUPPORTED_METHODS if verb != "OPTIONS")
-        return [verb for verb in verbs if getattr(cls, verb.lower()) is not RequestHandler._unimplemented_method]
-
-
-def _to_json(result: Any) -> bytes:
-    """Return JSON. What is not finite becomes null, for which JSON has a word."""
-    from pydantic_core import to_json
-
-    return to_json(result, by_alias=True, inf_nan_mode="null")
 
 
 class NothingHere(Handler):

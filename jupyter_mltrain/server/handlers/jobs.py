@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
-from ..endpoint import TEXT, endpoint
+from ..endpoint import BACKEND, TEXT, endpoint
 from .base import Handler
 
 if TYPE_CHECKING:
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 class JobsHandler(Handler):
     """``jobs``."""
 
-    @endpoint("read", errors=(404,))
+    @endpoint("read", errors=(404, *BACKEND))
     async def get(self, query: queries.JobsQuery) -> wire.JobList:
         """List jobs, newest first."""
         return await self.managers.jobs.page(query)
 
-    @endpoint("execute", status=201, errors=(404, 409, 501, 502, 507))
+    @endpoint("execute", status=201, errors=(404, 409, *BACKEND))
     async def post(self, body: wire.Submission) -> wire.JobSummary:
         """Submit a notebook as a training job."""
         return self.created(await self.managers.jobs.submit(body))
@@ -29,12 +29,12 @@ class JobsHandler(Handler):
 class JobHandler(Handler):
     """``jobs/{id}``."""
 
-    @endpoint("read", errors=(404,))
+    @endpoint("read", errors=(404, *BACKEND))
     async def get(self, id: str) -> wire.Job:
         """Show a job."""
         return await self.managers.jobs.show(id)
 
-    @endpoint("write", status=204, errors=(404,))
+    @endpoint("write", status=204, errors=(404, *BACKEND))
     async def delete(self, id: str) -> None:
         """Stop and forget a job."""
         await self.managers.jobs.delete(id)
@@ -43,7 +43,7 @@ class JobHandler(Handler):
 class CancelHandler(Handler):
     """``jobs/{id}/cancel``."""
 
-    @endpoint("write", errors=(404,))
+    @endpoint("write", errors=(404, *BACKEND))
     async def post(self, id: str) -> wire.JobSummary:
         """Stop a job for good; its log and outputs stay."""
         return await self.managers.jobs.cancel(id)
@@ -52,7 +52,7 @@ class CancelHandler(Handler):
 class SuspendHandler(Handler):
     """``jobs/{id}/suspend``."""
 
-    @endpoint("write", errors=(404,))
+    @endpoint("write", errors=(404, *BACKEND))
     async def post(self, id: str) -> wire.JobSummary:
         """Stop a job until it is resumed."""
         return await self.managers.jobs.suspend(id)
@@ -61,7 +61,7 @@ class SuspendHandler(Handler):
 class ResumeHandler(Handler):
     """``jobs/{id}/resume``."""
 
-    @endpoint("write", errors=(404, 409))
+    @endpoint("write", errors=(404, 409, *BACKEND))
     async def post(self, id: str) -> wire.JobSummary:
         """Let a suspended job run again."""
         return await self.managers.jobs.resume(id)
@@ -70,7 +70,7 @@ class ResumeHandler(Handler):
 class ResubmitHandler(Handler):
     """``jobs/{id}/resubmit``."""
 
-    @endpoint("execute", status=201, errors=(404, 409, 502, 507))
+    @endpoint("execute", status=201, errors=(404, 409, *BACKEND))
     async def post(self, id: str, body: wire.Resubmission) -> wire.JobSummary:
         """Run a job's frozen notebook again, with some values changed."""
         return self.created(await self.managers.jobs.resubmit(id, body))
@@ -79,7 +79,7 @@ class ResubmitHandler(Handler):
 class ManifestHandler(Handler):
     """``jobs/{id}/manifest``."""
 
-    @endpoint("read", errors=(404,))
+    @endpoint("read", errors=(404, *BACKEND))
     async def get(self, id: str) -> wire.Manifest:
         """Show a job's manifest."""
         return await self.managers.jobs.manifest(id)
@@ -88,7 +88,7 @@ class ManifestHandler(Handler):
 class EventsHandler(Handler):
     """``jobs/{id}/events``."""
 
-    @endpoint("read", errors=(404,))
+    @endpoint("read", errors=(404, *BACKEND))
     async def get(self, id: str) -> wire.Events:
         """List a job's events, oldest first."""
         return await self.managers.jobs.events(id)
@@ -97,7 +97,7 @@ class EventsHandler(Handler):
 class MetricsHandler(Handler):
     """``jobs/{id}/metrics``."""
 
-    @endpoint("read", errors=(404,))
+    @endpoint("read", errors=(404, *BACKEND))
     async def get(self, id: str) -> wire.Metrics:
         """List what a job's leader has reported, oldest first."""
         return await self.managers.jobs.metrics(id)
@@ -106,7 +106,7 @@ class MetricsHandler(Handler):
 class NotebookHandler(Handler):
     """``jobs/{id}/notebook``."""
 
-    @endpoint("read", errors=(404,))
+    @endpoint("read", errors=(404, *BACKEND))
     async def get(self, id: str) -> dict[str, Any]:
         """Show the executed notebook as far as it has come, as nbformat JSON."""
         return await self.managers.jobs.notebook(id)
@@ -115,7 +115,7 @@ class NotebookHandler(Handler):
 class ProvenanceHandler(Handler):
     """``jobs/{id}/provenance``."""
 
-    @endpoint("read", errors=(404,))
+    @endpoint("read", errors=(404, *BACKEND))
     async def get(self, id: str) -> wire.Provenance:
         """Tell where a job came from."""
         return await self.managers.jobs.provenance(id)
@@ -124,7 +124,7 @@ class ProvenanceHandler(Handler):
 class LogsHandler(Handler):
     """``jobs/{id}/logs``."""
 
-    @endpoint("read", errors=(404,))
+    @endpoint("read", errors=(404, *BACKEND))
     async def get(self, id: str, query: queries.LogQuery) -> wire.LogPage:
         """Read a page of a replica's log."""
         return await self.managers.jobs.log_page(id, query)
@@ -133,7 +133,7 @@ class LogsHandler(Handler):
 class LogHandler(Handler):
     """``jobs/{id}/logs/{replica}``."""
 
-    @endpoint("read", errors=(404,), media=TEXT)
+    @endpoint("read", errors=(404, *BACKEND), media=TEXT)
     async def get(self, id: str, replica: str) -> AsyncGenerator[str]:
         """Download a replica's log as text."""
         name, texts = await self.managers.jobs.log(id, replica)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..endpoint import endpoint
+from ..endpoint import BACKEND, endpoint
 from .base import Handler
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class BackendsHandler(Handler):
 class DevicesHandler(Handler):
     """``devices``."""
 
-    @endpoint("read", errors=(501, 502, 507))
+    @endpoint("read", errors=BACKEND)
     async def get(self, query: queries.PlaceQuery) -> wire.Inventory:
         """Say what a place has, and what is free."""
         return await self.managers.places.devices(query.backend)
@@ -50,7 +50,7 @@ class OpenSampleHandler(Handler):
 class RunSampleHandler(Handler):
     """``samples/{name}/run``."""
 
-    @endpoint("execute", status=201, errors=(404, 409, 501, 502, 507))
+    @endpoint("execute", status=201, errors=(404, 409, *BACKEND))
     async def post(self, name: str, body: wire.SampleRun) -> wire.JobSummary:
         """Run a sample as it is."""
         return self.created(await self.managers.samples.run(name, body.token))

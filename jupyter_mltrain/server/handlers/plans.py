@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..endpoint import endpoint
+from ..endpoint import BACKEND, endpoint
 from .base import Handler
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class PlansHandler(Handler):
     """``plans``."""
 
-    @endpoint("execute", errors=(404, 409, 501, 502, 507))
+    @endpoint("execute", errors=(404, 409, *BACKEND))
     async def post(self, body: wire.Submission) -> wire.Plan:
         """Say what a submission would do, without doing it."""
         return await self.managers.plans.show(body)
@@ -23,7 +23,7 @@ class PlansHandler(Handler):
 class ExportHandler(Handler):
     """``plans/export``."""
 
-    @endpoint("execute", errors=(404, 409, 501, 502, 507))
+    @endpoint("execute", errors=(404, 409, *BACKEND))
     async def post(self, body: wire.ExportRequest) -> wire.Export:
         """Write a notebook as a script or as a manifest."""
         return await self.managers.plans.export(body)

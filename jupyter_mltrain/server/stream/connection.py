@@ -13,9 +13,10 @@ from pydantic_core import from_json
 
 from ...errors import InvalidInput, MltrainError
 from .. import wire
+from ..encoding import to_json
 from ..views import error_view
 from .hub import Hub
-from .topic import Subscription, to_json
+from .topic import Subscription
 
 HEARTBEAT_SECONDS: Final = 15.0
 WRITE_SECONDS: Final = 60.0

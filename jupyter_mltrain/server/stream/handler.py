@@ -12,7 +12,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from ...errors import MltrainError
+from ..handlers.base import ROOT, ErrorAnswers
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -24,10 +24,10 @@ _COMPRESSION: Final = {"compression_level": 3, "mem_level": 5}
 """Log lines and JSON shrink to a fifth at once; fifty connections keep fifty compressors."""
 
 
-class ChannelsHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
+class ChannelsHandler(ErrorAnswers, WebSocketMixin, WebSocketHandler, JupyterHandler):
     """``/jupyter-mltrain/channels``: a client subscribes to topics and is told what changes."""
 
-    auth_resource = "jupyter-mltrain"
+    auth_resource = ROOT
 
     _hub: Hub
     _connection: Connection | None = None
@@ -61,11 +61,10 @@ class ChannelsHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     @authorized("read")  # type: ignore[untyped-decorator]
     async def get(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
         """Upgrade the connection, for users who may read."""
+        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+            raise HTTPError(400, "Here is a WebSocket: the request has to ask for an upgrade")
         managers = self.settings["jupyter_mltrain"]
-        try:
-            self._hub = await managers.hub()
-        except MltrainError as error:
-            raise HTTPError(error.http_status, "%s", error.message) from None
+        self._hub = await managers.hub()
         if self._hub.connections >= managers.config.max_subscribers:
             raise HTTPError(503, "As many WebSockets as this server keeps are open")
         await super().get(*args, **kwargs)

@@ -14,9 +14,9 @@ from typing import Final
 
 from ...model.job import JobStatus, Phase
 from ...service.summary import UNKNOWN, RunState
+from ..encoding import to_json
 from ..views import summary_view
 from .pulse import Pulse
-from .topic import to_json
 
 ROWS: Final = 200
 """Newest jobs of a backend that are loaded, and rows of a snapshot at most."""

@@ -8,11 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-from pydantic import BaseModel
-from pydantic_core import PydanticSerializationError, to_jsonable_python
-
 from ...errors import MltrainError
 from .. import wire
+from ..encoding import to_json
 from ..views import error_view
 
 _log = logging.getLogger(__name__)
@@ -164,13 +162,3 @@ class Subscription:
     def close(self) -> None:
         """Follow no more."""
         self.topic.unsubscribe(self)
-
-
-def to_json(message: BaseModel) -> bytes:
-    """Return a message as JSON, also where a program printed half of a surrogate pair, which UTF-8 cannot hold."""
-    try:
-        return message.__pydantic_serializer__.to_json(message, by_alias=True)
-    except PydanticSerializationError:
-        import json
-
-        return json.dumps(to_jsonable_python(message, by_alias=True, inf_nan_mode="constants")).encode()

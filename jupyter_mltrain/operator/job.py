@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..model.job import parse_timestamp, timestamp
+from ..model.job import timestamp
 from .job_pods import (
     first_pending,
     has_index,
@@ -25,6 +25,7 @@ from .job_pods import (
 from .job_policies import judge_failure, success_rule_met
 from .job_spec import JobSpec, format_indexes, parse_indexes
 from .job_tracking import TRACKING, Tracking, backoff, pod_key
+from .limits import seconds_left
 from .types import Action, Decision, DeleteJob, DeletePod, OperatorEvent, Pod
 
 _FINAL = ("Complete", "Failed")
@@ -50,14 +51,14 @@ def reconcile(manifest: Mapping[str, Any], pods: Sequence[Pod], now: datetime, s
     spec = JobSpec.from_manifest(manifest)
     for condition in status.get("conditions") or ():
         if condition["type"] in _FINAL and condition["status"] == "True":
-            return _after_the_end(spec, status, parse_timestamp(condition["lastTransitionTime"]), now)
+            return _after_the_end(spec, status, condition["lastTransitionTime"], now)
     return _Sync(manifest, spec, pods, now, status).run()
 
 
-def _after_the_end(spec: JobSpec, status: Mapping[str, Any], ended: datetime, now: datetime) -> Decision:
+def _after_the_end(spec: JobSpec, status: Mapping[str, Any], ended: str, now: datetime) -> Decision:
     if spec.ttl is None:
         return Decision(deepcopy(dict(status)))
-    left = (ended + spec.ttl - now).total_seconds()
+    left = seconds_left(spec.ttl, ended, now)
     if left <= 0:
         return Decision(deepcopy(dict(status)), actions=(DeleteJob(),))
     return Decision(deepcopy(dict(status)), requeue_after=left)
@@ -98,7 +99,7 @@ class _Sync:
         self.conditions: list[dict[str, Any]] = self.status.get("conditions") or []
         self.actions: list[Action] = []
         self.events: list[OperatorEvent] = []
-        self.due: list[timedelta] = []
+        self.due: list[float] = []
 
         self.active = [pod for pod in pods if is_active(pod)]
         self.terminating = sum(map(is_terminating, pods))
@@ -150,8 +151,8 @@ class _Sync:
             return _End(False, "BackoffLimitExceeded", "Job has reached the specified backoff limit")
         if self.spec.active_deadline is None or self.spec.suspended:
             return None
-        left = parse_timestamp(self.status["startTime"]) + self.spec.active_deadline - self.now
-        if left <= timedelta(0):
+        left = seconds_left(self.spec.active_deadline, self.status["startTime"], self.now)
+        if left <= 0:
             return _End(False, "DeadlineExceeded", "Job was active longer than specified deadline")
         self.due.append(left)
         return None
@@ -234,7 +235,7 @@ class _Sync:
         if self.spec.backoff_limit_per_index is None:
             wait = self.tracking.remaining_backoff(self.now)
             if wait > timedelta(0):
-                self.due.append(wait)
+                self.due.append(wait.total_seconds())
                 return
         else:
             indexes = self._indexes_past_backoff(indexes)
@@ -260,7 +261,7 @@ class _Sync:
         waits = {index: self._index_backoff(index) for index in indexes}
         ready = [index for index, wait in waits.items() if not wait]
         if waits and not ready:
-            self.due.append(min(waits.values()))
+            self.due.append(min(waits.values()).total_seconds())
         return ready
 
     def _index_backoff(self, index: int) -> timedelta:
@@ -359,5 +360,4 @@ class _Sync:
         self.status["ready"] = sum(pod.ready for pod in self.active)
         self.status["uncountedTerminatedPods"] = {}
         self.status[TRACKING] = self.tracking.to_dict([*self.pods, *self.active])
-        due = min(self.due).total_seconds() if self.due else None
-        return Decision(self.status, tuple(self.actions), tuple(self.events), due)
+        return Decision(self.status, tuple(self.actions), tuple(self.events), min(self.due, default=None))

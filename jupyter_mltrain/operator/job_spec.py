@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 DEFAULT_BACKOFF_LIMIT = 6
@@ -24,8 +23,8 @@ class JobSpec:
     backoff_limit: int
     backoff_limit_per_index: int | None
     max_failed_indexes: int | None
-    active_deadline: timedelta | None
-    ttl: timedelta | None
+    active_deadline: int | None
+    ttl: int | None
     suspended: bool
     restart_policy: str
     main_container: str
@@ -54,8 +53,8 @@ class JobSpec:
             backoff_limit=_or(spec.get("backoffLimit"), DEFAULT_BACKOFF_LIMIT if per_index is None else UNLIMITED),
             backoff_limit_per_index=per_index,
             max_failed_indexes=spec.get("maxFailedIndexes"),
-            active_deadline=_seconds(spec.get("activeDeadlineSeconds")),
-            ttl=_seconds(spec.get("ttlSecondsAfterFinished")),
+            active_deadline=spec.get("activeDeadlineSeconds"),
+            ttl=spec.get("ttlSecondsAfterFinished"),
             suspended=bool(spec.get("suspend")),
             restart_policy=pod.get("restartPolicy", "Never"),
             main_container=pod["containers"][0]["name"],
@@ -72,10 +71,6 @@ class JobSpec:
 
 def _or(value: int | None, default: int) -> int:
     return default if value is None else value
-
-
-def _seconds(value: int | None) -> timedelta | None:
-    return None if value is None else timedelta(seconds=value)
 
 
 def parse_indexes(text: str, below: int) -> frozenset[int]:

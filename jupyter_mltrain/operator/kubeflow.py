@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 
-from ..model.job import parse_timestamp
 from . import conditions as cond
 from . import pods as templates
+from .limits import seconds_left
 from .spec import Conventions, JobSpec, Replica
 from .sync import Aborted, Sync, begin
 from .types import Decision, DeleteJob, Manifest, Pod
@@ -91,7 +91,7 @@ def _sync(framework: Framework, sync: Sync, walk: Walk) -> None:
 def _clean_up(sync: Sync) -> None:
     _delete_pods_and_services(sync)
     ttl = _time_to_live(sync)
-    if ttl is not None and ttl < timedelta(0):
+    if ttl is not None and ttl < 0:
         sync.actions.append(DeleteJob())
         reason = "SuccessfulDeleteJob" if sync.job.kind == "TFJob" else "SuccessfulDeletePod"
         sync.record("Normal", reason, f"Deleted job: {sync.job.name}")
@@ -109,15 +109,15 @@ def _delete_pods_and_services(sync: Sync) -> None:
             sync.delete_service(pod.name)
 
 
-def _time_to_live(sync: Sync) -> timedelta | None:
-    """Return how long a finished job has still to live; ``None``: for ever."""
+def _time_to_live(sync: Sync) -> float | None:
+    """Return how many seconds a finished job has still to live; ``None``: for ever."""
     ttl = sync.job.run_policy.get("ttlSecondsAfterFinished")
     if ttl is None or sync.job.suspended:
         return None
     if "completionTime" not in sync.status:
         # A permanent exit code under ExitCode leaves no completion time: the operator then fails at each sync.
         raise Aborted
-    return parse_timestamp(sync.status["completionTime"]) + timedelta(seconds=ttl) - sync.now
+    return seconds_left(ttl, sync.status["completionTime"], sync.now)
 
 
 def _count_active_as_succeeded(sync: Sync) -> None:
@@ -154,7 +154,7 @@ def _limit_exceeded(sync: Sync) -> str:
     if limit is not None and (_has_new_failure(sync, limit) or _has_restarted_too_often(sync, limit)):
         return "it has reached the specified backoff limit"
     remaining = _until_deadline(sync)
-    if remaining is not None and remaining <= timedelta(0):
+    if remaining is not None and remaining <= 0:
         return "it was active longer than specified deadline"
     return ""
 
@@ -179,11 +179,11 @@ def _has_restarted_too_often(sync: Sync, limit: int) -> bool:
     return restarts > 0 if limit == 0 else restarts >= limit
 
 
-def _until_deadline(sync: Sync) -> timedelta | None:
+def _until_deadline(sync: Sync) -> float | None:
     deadline = sync.job.run_policy.get("activeDeadlineSeconds")
     if deadline is None or "startTime" not in sync.status:
         return None
-    return parse_timestamp(sync.status["startTime"]) + timedelta(seconds=deadline) - sync.now
+    return seconds_left(deadline, sync.status["startTime"], sync.now)
 
 
 def _reconcile_pods(framework: Framework, sync: Sync, role: str) -> None:
@@ -273,4 +273,4 @@ def _requeue_after(sync: Sync) -> float | None:
     if due is None or (sync.job.suspended and not sync.finished):
         return None
     # The operator itself looks at the deadline only when something else wakes it up.
-    return max(due.total_seconds(), 0.0)
+    return max(due, 0.0)

@@ -2,7 +2,8 @@
 
 References ``$(NAME)`` are replaced from the variables of the container's own ``env`` and ``envFrom``; peers' addresses
 (:mod:`.rendezvous`) and mount paths (:mod:`.volumes`) after that, in what the manifest says, never in what a secret or
-a field of the pod holds.
+a field of the pod holds (:mod:`.text`). A notebook's parameters are data: of the hosts in them only those with a port
+are addresses.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from decimal import ROUND_CEILING
 from typing import Any, Final
 
 from ...errors import ManifestError
+from ...model.labels import ENV_PARAMETERS
 from ...model.quantity import parse_quantity
 from . import rendezvous, volumes
 from .rendezvous import Pod, Ports
+from .text import Text
 from .volumes import Mount, Source, Sources
 
 _REFERENCE: Final = re.compile(r"\$(?:\$|\(([^)]*)\))")
@@ -66,56 +69,45 @@ def resolve(container: Mapping[str, Any], pod: Pod, place: Place) -> Resolved:
     """
     env = _environment(container, pod, place)
 
-    def localise(text: str) -> str:
-        return volumes.rewrite(rendezvous.rewrite(text, pod, place.ports), place.mounts)
+    def localise(text: Text, *, is_data: bool = False) -> str:
+        addressed = rendezvous.rewrite(text, pod, place.ports, with_port_only=is_data)
+        return volumes.rewrite(addressed, place.mounts).whole
 
     words = [*container["command"], *(container.get("args") or [])] if container.get("command") else []
-    own = {name: localise(value) if name in env.literal else value for name, value in env.values.items()}
+    own = {name: localise(value, is_data=name == ENV_PARAMETERS) for name, value in env.items()}
     return Resolved(
-        argv=tuple(localise(expand(word, env.values)) for word in words),
+        argv=tuple(localise(expand(word, env)) for word in words),
         env={**volumes.volume_env(place.mounts), **own},
-        working_dir=localise(container["workingDir"]) if container.get("workingDir") else None,
+        working_dir=localise(Text(container["workingDir"])) if container.get("workingDir") else None,
     )
 
 
-def expand(text: str, variables: Mapping[str, str]) -> str:
+def expand(text: str, variables: Mapping[str, Text]) -> Text:
     """Replace ``$(NAME)`` as Kubernetes does: ``$$`` stands for one ``$``, an unknown name stays as it is.
 
     Source: https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
     """
-
-    def replace(match: re.Match[str]) -> str:
-        if match[0] == "$$":
-            return "$"
-        return variables.get(match[1], match[0])
-
-    return _REFERENCE.sub(replace, text)
-
-
-@dataclass(frozen=True, slots=True)
-class _Environment:
-    values: dict[str, str]
-    literal: set[str]  # names whose values stand in the manifest
+    expanded, end = Text(""), 0
+    for match in _REFERENCE.finditer(text):
+        value = Text("$") if match[0] == "$$" else variables.get(match[1], Text(match[0]))
+        expanded += Text(text[end : match.start()]) + value
+        end = match.end()
+    return expanded + Text(text[end:])
 
 
-def _environment(container: Mapping[str, Any], pod: Pod, place: Place) -> _Environment:
+def _environment(container: Mapping[str, Any], pod: Pod, place: Place) -> dict[str, Text]:
     """Return the container's variables, references replaced; ports are, hosts and paths are not yet turned local."""
-    values: dict[str, str] = {}
-    literal: set[str] = set()
+    values: dict[str, Text] = {}
     for source in container.get("envFrom") or []:
-        values |= _all_of(source, place.sources)
+        values |= {name: Text.from_elsewhere(value) for name, value in _all_of(source, place.sources).items()}
     ports = rendezvous.port_variables(rendezvous.literals(container), pod, place.ports)
     for entry in container.get("env") or []:
         name = entry["name"]
-        if entry.get("valueFrom"):
-            value = _value_from(entry["valueFrom"], container, place)
-            literal.discard(name)
-        else:
-            value = ports.get(name) or expand(str(entry.get("value") or ""), values)
-            literal.add(name)
-        if value is not None:
-            values[name] = value
-    return _Environment(values, literal)
+        if not entry.get("valueFrom"):
+            values[name] = Text(ports[name]) if name in ports else expand(str(entry.get("value") or ""), values)
+        elif (value := _value_from(entry["valueFrom"], container, place)) is not None:
+            values[name] = Text.from_elsewhere(value)
+    return values
 
 
 def _all_of(entry: Mapping[str, Any], sources: Sources) -> dict[str, str]:

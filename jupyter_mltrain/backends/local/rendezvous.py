@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...errors import BackendUnavailable
+from .text import Edit, Text
 
 Pod = Mapping[str, Any]
 """A pod's manifest as the operator makes it."""
@@ -171,19 +172,25 @@ def _bindable(port: int) -> bool:
 # Rewriting
 
 
-def rewrite(text: str, pod: Pod, ports: Ports) -> str:
-    """Return a text of a pod (argument, value of a variable) with its peers' addresses turned into loopback ones."""
-    if not ports:
-        return text
+def rewrite(text: Text, pod: Pod, ports: Ports, *, with_port_only: bool = False) -> Text:
+    """Return a text of a pod (argument, value of a variable) with its peers' addresses turned into loopback ones.
 
-    def replace(match: re.Match[str]) -> str:
-        own = ports[match["host"]]
-        if match["port"]:
-            return f"{LOOPBACK}:{own.get(int(match['port']), match['port'])}"
-        is_path = text.startswith("/", match.end()) and not text.endswith("//", 0, match.start())
-        return match[0] if is_path else LOOPBACK
+    ``with_port_only`` leaves names alone that stand without a port: in data, such a name need not be a host.
+    """
+    return text.edited(_edits(text, pod, ports, with_port_only)) if ports else text
 
-    return _hosts_pattern(frozenset(ports), _namespace(pod)).sub(replace, text)
+
+def _edits(text: Text, pod: Pod, ports: Ports, with_port_only: bool) -> Iterator[Edit]:
+    for match in _hosts_pattern(frozenset(ports), _namespace(pod)).finditer(text.whole):
+        if match["port"] and text.is_own(*match.span("name")):
+            here = ports[match["host"]].get(int(match["port"]), match["port"])
+            yield Edit(*match.span("port"), str(here))
+        if match["port"] or not (with_port_only or _is_path(text.whole, match)):
+            yield Edit(*match.span("name"), LOOPBACK)
+
+
+def _is_path(text: str, match: re.Match[str]) -> bool:
+    return text.startswith("/", match.end()) and not text.endswith("//", 0, match.start())
 
 
 def port_variables(env: Mapping[str, str], pod: Pod, ports: Ports) -> dict[str, str]:
@@ -201,4 +208,4 @@ def _hosts_pattern(hosts: frozenset[str], namespace: str) -> re.Pattern[str]:
     names = "|".join(re.escape(name) for name in sorted(hosts, key=len, reverse=True)) or r"(?!)"
     domain = rf"(?:\.{re.escape(namespace)}(?:\.svc(?:\.cluster\.local)?)?)?"
     before = r"(?:(?<=//)|(?<![\w./-]))"
-    return re.compile(rf"{before}(?P<host>{names}){domain}(?::(?P<port>\d{{1,5}}))?(?![\w-])(?!\.\w)")
+    return re.compile(rf"{before}(?P<name>(?P<host>{names}){domain})(?::(?P<port>\d{{1,5}}))?(?![\w-])(?!\.\w)")

@@ -30,9 +30,12 @@ def run_folder(job_folder: Path, pod: Pod) -> Path:
 
 
 def allocate_ports(home: Path, job: Job, pods: list[Pod]) -> bool:
-    """Give each pod of the job that has none its loopback ports; return whether there were any to give."""
+    """Give each pod of the job that has none its loopback ports; return whether there were any to give.
+
+    The pods of a ``batch/v1`` Job have no service: on a cluster nobody reaches them by name, so no name is a host.
+    """
     new = [pod.manifest for pod in pods if pod.name not in job.ports]
-    if not new:
+    if not new or job.kind == "Job":
         return False
     ports = rendezvous.allocate(new, home / "ports")
     job.ports |= {name: {str(port): here for port, here in own.items()} for name, own in ports.items()}

@@ -29,6 +29,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from ...errors import ManifestError
+from .text import Edit, Text
 
 ENV_SECRETS: Final = "MLTRAIN_SECRETS"
 ENV_CONFIG_MAPS: Final = "MLTRAIN_CONFIG_MAPS"
@@ -300,7 +301,7 @@ def volume_env(mounts: Iterable[Mount]) -> dict[str, str]:
     return found
 
 
-def rewrite(text: str, mounts: Iterable[Mount]) -> str:
+def rewrite(text: Text, mounts: Iterable[Mount]) -> Text:
     """Return a text with mount paths, and paths below them, turned into those on this machine; the longest one counts.
 
     A path starts the text or stands after something that is no part of a path, such as ``=``, ``:`` or ``file://``.
@@ -310,4 +311,4 @@ def rewrite(text: str, mounts: Iterable[Mount]) -> str:
         return text
     paths = "|".join(re.escape(path) for path in sorted(sources, key=len, reverse=True))
     pattern = rf"(?:(?<=file://)|(?<![\w.~/-]))(?P<path>{paths})(?![\w-])(?!\.\w)"
-    return re.sub(pattern, lambda match: sources[match["path"]], text)
+    return text.edited(Edit(*match.span(), sources[match["path"]]) for match in re.finditer(pattern, text.whole))

@@ -233,3 +233,10 @@ def test_a_replica_runs_in_a_folder_of_its_own(machine) -> None:
     machine.ended(ref)
     assert Path(machine.log(ref, "place-worker-0").strip()).is_relative_to(machine.home / "jobs" / ref.id)
     assert not Path("here").exists()
+
+
+def test_a_text_that_is_a_pods_name_stays_in_a_job_whose_pods_nobody_can_call(machine) -> None:
+    ref = machine.run("fold", ["echo", "fold-0"], kind="Job")
+    [replica] = machine.ended(ref).replicas
+    assert replica.name == "fold-0"
+    assert machine.log(ref, "fold-0") == "fold-0\n"

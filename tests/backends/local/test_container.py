@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mltrain.backends.local.container import Place, Resolved, expand, resolve
+from jupyter_mltrain.backends.local.text import Text
 from jupyter_mltrain.backends.local.volumes import Mount, Sources
 from jupyter_mltrain.errors import ManifestError
 
 POD = {"metadata": {"name": "j-worker-0", "namespace": "team"}, "spec": {"containers": []}}
+VARIABLES = {"A": Text("1"), "B": Text("2")}
 FIELDS = {"metadata.name": "j-worker-0", "status.podIP": "127.0.0.1"}
 
 
@@ -53,12 +56,12 @@ def var(name: str, value: str) -> dict:
     ],
 )
 def test_references(text, expected):
-    assert expand(text, {"A": "1", "B": "2"}) == expected
+    assert expand(text, VARIABLES).whole == expected
 
 
 @given(st.text(alphabet="$()AB x"))
 def test_escaping_every_dollar_brings_the_text_back(text):
-    assert expand(text.replace("$", "$$"), {"A": "1", "B": "2"}) == text
+    assert expand(text.replace("$", "$$"), VARIABLES).whole == text
 
 
 def test_variables_see_those_before_them(place):
@@ -102,6 +105,65 @@ def test_secrets_and_fields_stay_as_they_are(place):
     assert found["PASSWORD"] == "/train j-worker-0 $(NAME)"
     assert found["NAME"] == "j-worker-0"
     assert found["RATE"] == "0.1"
+
+
+def test_secrets_and_fields_stay_as_they_are_wherever_they_are_referred_to(place, tmp_path):
+    env = [
+        {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "bucket", "key": "password"}}},
+        {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        var("RUN", "$(NAME)"),
+        var("LOGS", "/train/$(RUN)"),
+        var("PEER", "j-master-0"),
+    ]
+    args = ["--run=$(NAME)", "$(PASSWORD)", "$(LOGS)", "$(PEER):23456,$(RUN):2222", "gs://$(RUN)/train"]
+    found = run(place, env, command=["run", *args], envFrom=[{"secretRef": {"name": "bucket"}}])
+    data = tmp_path / "data"
+    assert found.argv == (
+        *("run", "--run=j-worker-0", "/train j-worker-0 $(NAME)", f"{data}/j-worker-0"),
+        *("127.0.0.1:11001,j-worker-0:2222", "gs://j-worker-0/train"),
+    )
+    assert found.env["RUN"] == "j-worker-0"
+    assert found.env["LOGS"] == f"{data}/j-worker-0"
+    assert found.env["password"] == "/train j-worker-0 $(NAME)"
+
+
+def test_a_parameter_that_is_a_pods_name_stays_one(place):
+    parameters = {"fold": "j-worker-0", "note": "j-worker-0 or j-master-0?", "master": "j-master-0:23456"}
+    found = run(place, [var("MLTRAIN_PARAMETERS", json.dumps(parameters)), var("MASTER", "j-master-0")])
+    assert json.loads(found.env["MLTRAIN_PARAMETERS"]) == {**parameters, "master": "127.0.0.1:11001"}
+    assert found.env["MASTER"] == "127.0.0.1"
+
+
+# Bits of what is rewritten where the manifest itself says it.
+bits = st.lists(st.sampled_from(["j-worker-0", "j-master-0", ":2222", "/train", "file://", "x", "-", ",", " ", '"']))
+texts = bits.map("".join)
+
+
+@given(texts, st.lists(texts, min_size=1, max_size=4))
+def test_what_comes_from_a_field_is_never_changed(value, around):
+    """With the hosts and paths of its surroundings gone, what is left of a text is the value, as often as it stood."""
+    ports = {"j-worker-0": {2222: 11000}, "j-master-0": {23456: 11001}}
+    mounts = (Mount("data", "/train", Path("/data")),)
+    place = Place(ports, mounts, Sources.named_in({}), lambda path: value, {"cpu": 8, "memory": 2**34})
+    env = [{"name": "VALUE", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}, var("TEXT", "<$(VALUE)>".join(around))]
+    found = run(place, env, command=["run", "$(VALUE)", "$(TEXT)"])
+    literals = [resolve_text(place, text) for text in around]
+    assert found.argv == ("run", value, f"<{value}>".join(literals))
+    assert found.env == {"MLTRAIN_VOLUME_DATA": "/data", "VALUE": value, "TEXT": found.argv[2]}
+
+
+def resolve_text(place: Place, text: str) -> str:
+    """Return a text as it is here, between what no name goes on with."""
+    return run(place, command=[f">{text}<"]).argv[0][1:-1]
+
+
+@given(st.dictionaries(st.sampled_from("abc"), texts))
+def test_a_parameter_is_never_changed_unless_it_has_an_address_or_a_mounted_path(parameters):
+    ports = {"j-worker-0": {}, "j-master-0": {23456: 11001}}
+    place = Place(ports, (), Sources.named_in({}), str, {"cpu": 8, "memory": 2**34})
+    kept = {name: text.replace(":2222", "") for name, text in parameters.items()}
+    found = run(place, [var("MLTRAIN_PARAMETERS", json.dumps(kept))])
+    assert json.loads(found.env["MLTRAIN_PARAMETERS"]) == kept
 
 
 def test_all_keys_of_a_secret_and_of_a_config_map(place):

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from jupyter_mltrain import operator
 from jupyter_mltrain.backends.local import rendezvous
 from jupyter_mltrain.backends.local.container import Place, resolve
-from jupyter_mltrain.backends.local.rendezvous import allocate, port_variables, release, rewrite, wanted
+from jupyter_mltrain.backends.local.rendezvous import allocate, port_variables, release, wanted
+from jupyter_mltrain.backends.local.text import Text
 from jupyter_mltrain.backends.local.volumes import Sources
 from jupyter_mltrain.errors import BackendUnavailable
 
@@ -29,6 +30,10 @@ def make_pod(name: str, env: dict[str, str] | None = None, ports=(2222,), namesp
         "env": [{"name": key, "value": value} for key, value in (env or {}).items()],
     }
     return {"metadata": {"name": name, "namespace": namespace}, "spec": {"containers": [container]}}
+
+
+def rewrite(text: str, pod: dict, ports: rendezvous.Ports, **options: bool) -> str:
+    return rendezvous.rewrite(Text(text), pod, ports, **options).whole
 
 
 POD = make_pod("j-worker-0")
@@ -68,6 +73,18 @@ PORTS = {"j-worker-0": {2222: 11000}, "j-worker-1": {2222: 11001}, "j-worker-10"
 )
 def test_hosts_in_a_text(text, expected):
     assert rewrite(text, POD, PORTS) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"fold": "j-worker-0"}', '{"fold": "j-worker-0"}'),
+        ('{"note": "as j-worker-1, but longer"}', '{"note": "as j-worker-1, but longer"}'),
+        ('{"master": "j-worker-1.team.svc:2222"}', '{"master": "127.0.0.1:11001"}'),
+    ],
+)
+def test_of_data_only_what_has_a_port_is_an_address(text, expected):
+    assert rewrite(text, POD, PORTS, with_port_only=True) == expected
 
 
 def test_a_job_without_ports_is_left_alone():

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mltrain.backends.local.volumes import Mount, Sources, mount, rewrite, volume_env
+from jupyter_mltrain.backends.local import volumes
+from jupyter_mltrain.backends.local.text import Text
+from jupyter_mltrain.backends.local.volumes import Mount, Sources, mount, volume_env
 from jupyter_mltrain.errors import ManifestError
 
 NO_SOURCES = Sources.named_in({})
@@ -235,19 +237,19 @@ MOUNTS = (
     ],
 )
 def test_mount_paths_in_a_text(text, expected):
-    assert rewrite(text, MOUNTS) == expected
+    assert volumes.rewrite(Text(text), MOUNTS).whole == expected
 
 
 @given(st.text(alphabet="/train logs=:.-_x"))
 def test_without_mounts_nothing_changes(text):
-    assert rewrite(text, ()) == text
+    assert volumes.rewrite(Text(text), ()).whole == text
 
 
 @given(st.lists(st.from_regex(r"[a-z0-9_-]{1,5}", fullmatch=True), max_size=4))
 def test_whatever_lies_below_a_mount_is_found_there(parts):
     below = "".join(f"/{part}" for part in parts)
     expected = "/home/me/logs" + below[5:] if parts[:1] == ["logs"] else "/home/me/train" + below
-    assert rewrite("/train" + below, MOUNTS) == expected
+    assert volumes.rewrite(Text("/train" + below), MOUNTS).whole == expected
 
 
 def test_programs_can_ask_for_the_folder():

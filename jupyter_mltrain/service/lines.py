@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final
 
@@ -16,6 +16,7 @@ from .logs import LogPage, find_replica
 
 _LOGS_KEPT: Final = 64
 _MARK_LINES: Final = 2000
+_MARK_CHARACTERS: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +42,31 @@ class _Marks:
 
     marks: list[tuple[int, Cursor | None]] = field(default_factory=lambda: [(0, None)])
     lines: int = 0
+    characters: int = 0  # since the last mark
     end: Cursor | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def add(self, page: LogPage) -> None:
         self.lines += len(page.lines)
+        self.characters += sum(map(len, page.lines))
         self.end = page.cursor
-        if self.lines - self.marks[-1][0] >= _MARK_LINES:
+        if self.lines - self.marks[-1][0] >= _MARK_LINES or self.characters >= _MARK_CHARACTERS:
             self.marks.append((self.lines, self.end))
+            self.characters = 0
 
     def before(self, line: int) -> tuple[int, Cursor | None]:
         return self.marks[bisect_right(self.marks, line, key=itemgetter(0)) - 1]
 
     def forget(self) -> None:
-        self.marks, self.lines, self.end = [(0, None)], 0, None
+        self.marks, self.lines, self.characters, self.end = [(0, None)], 0, 0, None
 
 
 class LogLines:
     """Finds lines of logs by their numbers.
 
     A log is read to its end once, and later only where it has grown; what is kept is a mark for every few thousand
-    lines. Where a log's beginning is rotated away, its lines are counted from what is left.
+    lines, or fewer where they are long. Where a log's beginning is rotated away, its lines are counted from what is
+    left.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -76,12 +81,11 @@ class LogLines:
             await self._read_on(marks, ref, name)
             first = min(line, marks.lines)
             number, cursor = marks.before(first)
-        skip = first - number
-        found = await logs.page(self._backend, ref, name, after=cursor, limit=skip + limit, raw=False)
-        if found.truncated and cursor is not None:  # rotated away: the numbers are others now
+        after = logs.advanced(cursor, first - number)
+        page = await logs.page(self._backend, ref, name, after=after, limit=limit, raw=False)
+        if page.truncated and cursor is not None:  # rotated away: the numbers are others now
             marks.forget()
             return await self.page(ref, name, line=line, limit=limit)
-        page = replace(found, lines=found.lines[skip:])
         return NumberedPage(page, first, max(marks.lines, first + len(page.lines)))
 
     def _marks(self, job: str, replica: str) -> _Marks:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, takewhile
 from typing import Final
 
 from ..backends.base import Backend, Cursor, LogChunk
@@ -25,6 +26,8 @@ PAGE_CHARACTERS: Final = 8 << 20
 _TAIL_MARGIN: Final = 50  # lines of the log more than are to be shown, since some of them show nothing
 _TAIL_GROWTH: Final = 8
 
+_ENDED: Final = frozenset({"Succeeded", "Failed"})
+
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
@@ -37,7 +40,7 @@ class LogPage:
     cursor:
         Hand it back as ``after`` to go on; None: nothing was there.
     open:
-        What the last line has so far; it is in none of the ``lines`` before it is whole.
+        What the last line has so far; it is in none of the ``lines`` before it is whole, or the replica has ended.
     truncated:
         Lines before these are not shown: rotated away, or more than were asked for.
     more:
@@ -66,34 +69,39 @@ class LogReader:
         place, self._skip = _parse(after)  # lines that were handed out before
         self.place = place  # where to read from
         self._transcript = None if raw else Transcript(resumed=place is not None)
+        self._read = place  # how far that was done
         self._clean = place  # the last place where nothing was held back
         self._lines = 0  # read since then
 
     async def take(self, chunk: LogChunk) -> LogPage:
         """Return the lines that a chunk makes whole."""
+        self._read = chunk.cursor
         # Decoding is work for the processor: an event loop has better things to do meanwhile.
-        lines = await asyncio.to_thread(self._render, chunk.text)
-        skipped, self._skip = self._skip, max(0, self._skip - len(lines))
-        self._lines += len(lines)
-        if self._transcript is None or self._transcript.clean:
-            self._clean, self._lines = chunk.cursor, 0
-        cursor = f"{self._clean or ''}~{self._lines + self._skip}"
-        rest = "" if self._transcript is None else self._transcript.open
-        return LogPage(tuple(lines[skipped:]), cursor, rest, chunk.truncated)
+        return self._page(await asyncio.to_thread(self._render, chunk.text), truncated=chunk.truncated)
+
+    def close(self) -> LogPage:
+        """Return what is left of an unfinished line as a line: the replica has ended."""
+        return self._page([] if self._transcript is None else self._transcript.close())
 
     @property
     def repeated(self) -> int:
         """How many of the first lines the log has told before, since it was taken up within a snapshot."""
         return 0 if self._transcript is None else self._transcript.repeated
 
-    def close(self) -> list[str]:
-        """Return what is left of an unfinished line."""
-        return [] if self._transcript is None else self._transcript.close()
-
     def _render(self, text: str) -> list[str]:
         if self._transcript is None:
             return text.removesuffix("\n").split("\n")
-        return self._transcript.feed(text)
+        # A chunk has whole lines: only the last one of a program that has ended comes without its end.
+        return [*self._transcript.feed(text), *self._transcript.end_line()]
+
+    def _page(self, lines: list[str], *, truncated: bool = False) -> LogPage:
+        skipped, self._skip = self._skip, max(0, self._skip - len(lines))
+        self._lines += len(lines)
+        if self._transcript is None or self._transcript.clean:
+            self._clean, self._lines = self._read, 0
+        cursor = f"{self._clean or ''}~{self._lines + self._skip}"
+        rest = "" if self._transcript is None else self._transcript.open
+        return LogPage(tuple(lines[skipped:]), cursor, rest, truncated)
 
 
 def _parse(cursor: Cursor | None) -> tuple[Cursor | None, int]:
@@ -104,7 +112,8 @@ def _parse(cursor: Cursor | None) -> tuple[Cursor | None, int]:
     return place or None, int(lines)
 
 
-def _advanced(cursor: Cursor | None, lines: int) -> Cursor:
+def advanced(cursor: Cursor | None, lines: int) -> Cursor:
+    """Return the cursor that is so many lines after another one; None is the beginning."""
     place, before = _parse(cursor)
     return f"{place or ''}~{before + lines}"
 
@@ -142,16 +151,19 @@ async def pages(
         The cursor is none.
     """
     reader = LogReader(after, raw=raw)
+    # Whether more will come is asked before what there is: so nothing is missed that was written in between.
     job = await _with_replicas(backend, ref) if follow else await backend.status(ref)
-    name = find_replica(job, replica).name
-    place = reader.place
+    found = find_replica(job, replica)
+    name, place, ended = found.name, reader.place, found.phase in _ENDED
     if tail is not None:
-        end = await read_end(backend, ref, name, tail, raw=raw)
+        end = await read_end(backend, ref, name, tail, raw=raw, ended=ended and not follow)
         reader, place = end.reader, end.place
         yield end.page
     if tail is None or follow:
         async for chunk in backend.logs(ref, name, after=place, follow=follow):
             yield await reader.take(chunk)
+    if (ended or follow) and (last := reader.close()).lines:
+        yield last
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,18 +181,28 @@ class End:
     place: Cursor | None
 
 
-async def read_end(backend: Backend, ref: JobRef, replica: str, lines: int, *, raw: bool = False) -> End:
-    """Return the newest so many lines that there are now. Of a long log only the end is read."""
+async def read_end(
+    backend: Backend, ref: JobRef, replica: str, lines: int, *, raw: bool = False, ended: bool = False
+) -> End:
+    """Return the newest so many lines that there are now. Of a long log only the end is read.
+
+    Parameters
+    ----------
+    ended:
+        The replica has ended: what the last line has is a line.
+    """
     asked, start = lines + _TAIL_MARGIN, None
     while True:
-        end, first = await _read_end(backend, ref, replica, asked, raw=raw)
+        end, first = await _read_end(backend, ref, replica, asked, raw=raw, ended=ended)
         whole = first is None or not end.page.truncated or first == start
         if whole or len(end.page.lines) >= lines:
             return replace(end, page=_newest(end.page, lines))
         asked, start = asked * _TAIL_GROWTH, first
 
 
-async def _read_end(backend: Backend, ref: JobRef, replica: str, asked: int, *, raw: bool) -> tuple[End, Cursor | None]:
+async def _read_end(
+    backend: Backend, ref: JobRef, replica: str, asked: int, *, raw: bool, ended: bool
+) -> tuple[End, Cursor | None]:
     """Return what so many lines of the log show, and where they start."""
     reader, place, first = LogReader(None, raw=raw), None, None
     last, found, cut = LogPage(()), list[str](), False
@@ -191,6 +213,9 @@ async def _read_end(backend: Backend, ref: JobRef, replica: str, asked: int, *, 
         last = await reader.take(chunk)
         found += last.lines
         place = chunk.cursor
+    if ended and first is not None:
+        last = reader.close()
+        found += last.lines
     if cut and not raw:
         del found[: max(1, reader.repeated)]  # the first one is perhaps the end of a line only
     return End(LogPage(tuple(found), last.cursor, last.open, cut), reader, place), first
@@ -198,12 +223,8 @@ async def _read_end(backend: Backend, ref: JobRef, replica: str, asked: int, *, 
 
 def _newest(page: LogPage, lines: int) -> LogPage:
     """Return the last so many lines of a page, fewer where they are long."""
-    room, count = PAGE_CHARACTERS, 0
-    for line in reversed(page.lines[-lines:] if lines else ()):
-        room -= len(line)
-        if room < 0 and count:
-            break
-        count += 1
+    wanted = page.lines[-lines:] if lines else ()
+    count = _fitting(wanted[::-1], PAGE_CHARACTERS, least=1)
     left_out = len(page.lines) - count
     return replace(page, lines=page.lines[left_out:], truncated=page.truncated or left_out > 0)
 
@@ -211,20 +232,28 @@ def _newest(page: LogPage, lines: int) -> LogPage:
 async def page(
     backend: Backend, ref: JobRef, replica: str | None, *, after: Cursor | None, limit: int, raw: bool
 ) -> LogPage:
-    """Return at most ``limit`` lines that are there now, from a cursor on. Raises as :func:`pages` does."""
+    """Return at most ``limit`` lines that are there now, from a cursor on. Raises as :func:`pages` does.
+
+    A page of which there is more has at least one line, however long that one is.
+    """
     lines: list[str] = []
     cursor, rest, truncated, room = after, "", False, PAGE_CHARACTERS
     async for found in pages(backend, ref, replica, after=after, raw=raw):
-        if room <= 0:
-            return LogPage(tuple(lines), cursor, "", truncated, more=True)
         truncated = truncated or found.truncated
-        if len(found.lines) > limit - len(lines):
-            kept = found.lines[: limit - len(lines)]
-            return LogPage((*lines, *kept), _advanced(cursor, len(kept)), "", truncated, more=True)
-        lines += found.lines
-        room -= sum(map(len, found.lines))
+        wanted = found.lines[: limit - len(lines)]
+        kept = wanted[: _fitting(wanted, room, least=0 if lines else 1)]
+        lines += kept
+        if len(kept) < len(found.lines):
+            return LogPage(tuple(lines), advanced(cursor, len(kept)), "", truncated, more=True)
+        room -= sum(map(len, kept))
         cursor, rest = found.cursor, found.open
     return LogPage(tuple(lines), cursor, rest, truncated)
+
+
+def _fitting(lines: Sequence[str], room: int, *, least: int) -> int:
+    """Return how many of some lines there is room for, in characters; at least so many, if there are."""
+    fitting = sum(1 for _ in takewhile(lambda size: size <= room, accumulate(map(len, lines))))
+    return max(fitting, min(least, len(lines)))
 
 
 async def lines(

@@ -54,7 +54,7 @@ class Transcript:
         *lines, self._rest = (self._rest + text).split("\n")
         shown: list[str] = []
         if lines and PREFIX not in text and not lines[0].startswith(PREFIX):
-            shown = [*self.close(), *lines]  # of another program, which may have written very much
+            shown = [*self._flush(), *lines]  # of another program, which may have written very much
             self._told += len(shown)
             return shown
         for line in lines:
@@ -65,8 +65,18 @@ class Transcript:
                 self._told += len(new)
         return shown
 
+    def end_line(self) -> list[str]:
+        """Take that the program has ended: its last line needs no line end, and a record cut there is none."""
+        rest, self._rest = self._rest, ""
+        cut = rest.startswith(PREFIX) and decode(rest) is None
+        return self.feed(f"{rest}\n") if rest and not cut else []
+
     def close(self) -> list[str]:
-        """Return what is left of an unfinished line."""
+        """Return what is left of unfinished lines: the log has come to its end."""
+        return [*self.end_line(), *self._flush()]
+
+    def _flush(self) -> list[str]:
+        """Return what the running cell has written of an unfinished line."""
         rest, self._open = self._open, ""
         return [rest] if rest else []
 
@@ -105,13 +115,13 @@ class Transcript:
             return ()
 
     def _line(self, data: dict[str, Any]) -> list[str]:
-        return [*self.close(), data["text"]]
+        return [*self._flush(), data["text"]]
 
     def _synced(self, _: dict[str, Any]) -> list[str]:
-        return [*self.close(), "[earlier lines are not in this log]"]
+        return [*self._flush(), "[earlier lines are not in this log]"]
 
     def _start(self, data: dict[str, Any]) -> list[str]:
-        return [*self.close(), f"--- cell {data['n']}/{data['of']}"]
+        return [*self._flush(), f"--- cell {data['n']}/{data['of']}"]
 
     def _text(self, data: dict[str, Any]) -> list[str]:
         lines: list[str] = (self._open + data["text"]).split("\n")
@@ -127,28 +137,28 @@ class Transcript:
         if output["output_type"] == "stream":
             return self._text({"text": output["text"]})
         if output["output_type"] == "error":
-            return [*self.close(), *"\n".join(output["traceback"]).splitlines()]
-        return [*self.close(), *_plain(output.get("data", {})).splitlines()]
+            return [*self._flush(), *"\n".join(output["traceback"]).splitlines()]
+        return [*self._flush(), *_plain(output.get("data", {})).splitlines()]
 
     def _end(self, _: dict[str, Any]) -> list[str]:
         tail, self._tail = self._tail, None
         if tail is None:
-            return self.close()
+            return self._flush()
         where = f", all of it is in {tail['file']}" if tail.get("file") else ""
-        return [*self.close(), f"[{tail['dropped']:,} characters left out{where}]", *tail["tail"].splitlines()]
+        return [*self._flush(), f"[{tail['dropped']:,} characters left out{where}]", *tail["tail"].splitlines()]
 
     def _metrics(self, data: dict[str, Any]) -> list[str]:
         step = "" if data["step"] is None else f"step {data['step']}  "
         values = "  ".join(f"{name} {_short(value)}" for name, value in data["values"].items())
-        return [*self.close(), f"[metrics] {step}{values}"]
+        return [*self._flush(), f"[metrics] {step}{values}"]
 
     def _note(self, data: dict[str, Any]) -> list[str]:
-        return [*self.close(), f"[note] {data['text']}"]
+        return [*self._flush(), f"[note] {data['text']}"]
 
     def _done(self, data: dict[str, Any]) -> list[str]:
         error = data.get("error") or {}
         why = f": {error.get('name', '')}: {error.get('message', '')}" if error else ""
-        return [*self.close(), f"--- {data['status']}, exit code {data['exit_code']}{why}"]
+        return [*self._flush(), f"--- {data['status']}, exit code {data['exit_code']}{why}"]
 
     _HANDLERS: Final[dict[str, Callable[[Transcript, dict[str, Any]], list[str]]]] = {
         "line": _line,

@@ -20,7 +20,7 @@ from jupyter_mltrain.service import lines as lines_module
 from jupyter_mltrain.service.lines import LogLines
 
 REF = JobRef("local", "0123456789ab", "TFJob", "default", "study")
-JOB = JobStatus(REF, {}, replicas=(ReplicaState("study-worker-0", "Worker", 0, "Running"),))
+RUNNING = ReplicaState("study-worker-0", "Worker", 0, "Running")
 RUN = ("run", {"notebook": {}, "cells": 1, "info": {}})
 CELL = ("cell", {"cell": 0, "document": {"cell_type": "code", "id": "a", "metadata": {}, "source": "x"}})
 START = ("start", {"cell": 0, "n": 1, "of": 1, "metadata": {}})
@@ -28,13 +28,19 @@ SNAPSHOT = [("run", {**RUN[1], "snapshot": True}), CELL, START, ("synced", {})]
 
 
 class Recorded:
-    """A backend that has one job and its replica's log, in chunks of some lines."""
+    """A backend that has one job and its replica's log, in chunks of some lines.
 
-    def __init__(self, lines: list[str], size: int) -> None:
-        self._lines, self._size = lines, size
+    Parameters
+    ----------
+    ended:
+        The replica has ended, and its last line has no end.
+    """
+
+    def __init__(self, lines: list[str], size: int, *, ended: bool = False) -> None:
+        self._lines, self._size, self._ended = lines, size, ended
 
     async def status(self, ref: JobRef) -> JobStatus:
-        return JOB
+        return JobStatus(REF, {}, replicas=(replace(RUNNING, phase="Failed" if self._ended else "Running"),))
 
     async def logs(
         self, ref: JobRef, replica: str, *, after: str | None = None, tail: int | None = None, **_: Any
@@ -43,11 +49,13 @@ class Recorded:
         for start in range(first, len(self._lines), self._size):
             end = min(start + self._size, len(self._lines))
             text = "".join(f"{line}\n" for line in self._lines[start:end])
+            if self._ended and end == len(self._lines):
+                text = text.removesuffix("\n")
             yield LogChunk(replica, str(start), str(end), text, truncated=tail is not None and start == first > 0)
 
 
-def backend(lines: list[str], size: int = 3) -> Backend:
-    return cast(Backend, Recorded(lines, size))
+def backend(lines: list[str], size: int = 3, *, ended: bool = False) -> Backend:
+    return cast(Backend, Recorded(lines, size, ended=ended))
 
 
 def text(words: str) -> tuple[str, dict[str, Any]]:
@@ -98,14 +106,55 @@ async def in_pages(lines: list[str], sizes: list[int], limit: int) -> list[str]:
     raise AssertionError
 
 
+def ended_whole(lines: list[str]) -> tuple[str, ...]:
+    """Return what is to be shown of the log of a replica that has ended."""
+    return tuple(asyncio.run(line_by_line(lines, len(lines) + 1)))
+
+
+@given(recordings(), st.integers(1, 9), st.integers(1, 7), st.integers(0, 9), st.integers(0, 30))
+def test_the_last_line_of_a_replica_that_has_ended_is_one(
+    lines: list[str], size: int, limit: int, tail: int, number: int
+) -> None:
+    expected = ended_whole(lines)
+    ended = backend(lines, size, ended=True)
+    assert tuple(asyncio.run(pages_of(ended, limit))) == expected
+    newest = asyncio.run(one_tail(ended, tail))
+    assert newest.lines == (expected[-tail:] if tail else ())
+    assert asyncio.run(logs.page(ended, REF, None, after=newest.cursor, limit=9, raw=False)).lines == ()
+    found = asyncio.run(LogLines(ended).page(REF, None, line=number, limit=limit))
+    assert (found.page.lines, found.total) == (expected[number : number + limit], len(expected))
+
+
+@given(recordings(), st.integers(1, 9), st.integers(0, 9))
+def test_what_a_replica_writes_when_it_is_made_again_follows(lines: list[str], size: int, tail: int) -> None:
+    again = [*lines, *encoded([RUN, CELL, START, text("again\n")])]
+    before = asyncio.run(logs.page(backend(lines, size, ended=True), REF, None, after=None, limit=10_000, raw=False))
+    newest = asyncio.run(one_tail(backend(lines, size, ended=True), tail))
+    for cursor in (before.cursor, newest.cursor):
+        after = asyncio.run(logs.page(backend(again, size), REF, None, after=cursor, limit=10_000, raw=False))
+        assert (*before.lines, *after.lines) == whole(again)
+
+
+async def pages_of(backend: Backend, limit: int) -> list[str]:
+    """Read page by page and count on ``more``; nothing is left open."""
+    found: list[str] = []
+    page = LogPage((), more=True)
+    while page.more:
+        page = await logs.page(backend, REF, None, after=page.cursor, limit=limit, raw=False)
+        assert page.lines or not page.more
+        assert not page.open
+        found += page.lines
+    return found
+
+
 @given(recordings(), st.lists(st.integers(1, 9), min_size=1, max_size=3), st.integers(1, 7))
 def test_pages_add_up_to_the_whole(lines: list[str], sizes: list[int], limit: int) -> None:
     expected = asyncio.run(line_by_line(lines, len(lines) + 1))
     assert asyncio.run(in_pages(lines, sizes, limit)) == expected
 
 
-async def one_tail(lines: list[str], size: int, tail: int) -> LogPage:
-    [page] = [page async for page in logs.pages(backend(lines, size), REF, None, tail=tail)]
+async def one_tail(backend: Backend, tail: int) -> LogPage:
+    [page] = [page async for page in logs.pages(backend, REF, None, tail=tail)]
     return page
 
 
@@ -117,7 +166,7 @@ def test_a_tail_is_the_end_of_the_whole_and_one_can_go_on_from_it(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logs, "_TAIL_MARGIN", margin)
         patch.setattr(logs, "_TAIL_GROWTH", 2)
-        page = asyncio.run(one_tail(lines, size, tail))
+        page = asyncio.run(one_tail(backend(lines, size), tail))
     assert page.lines == (before[-tail:] if tail else ())
     assert page.truncated or len(before) <= tail
     more = [*lines, *encode(Record(*text("\nnew\n"), _next(lines)))]
@@ -166,10 +215,41 @@ def test_a_page_ends_where_its_lines_are_very_long(monkeypatch: pytest.MonkeyPat
     lines = [f"{number} {'x' * 90}" for number in range(40)]
     page = read(lines)
     assert (page.lines, page.more) == (tuple(lines[: len(page.lines)]), True)
-    assert 10 <= len(page.lines) < 20
+    assert len(page.lines) == 10
     assert read(lines, after=page.cursor).lines[0] == lines[len(page.lines)]
-    tail = asyncio.run(one_tail(lines, 3, 40))
+    tail = asyncio.run(one_tail(backend(lines), 40))
     assert (tail.lines, tail.truncated) == (tuple(lines[-10:]), True)
+
+
+def test_a_line_longer_than_a_page_is_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "PAGE_CHARACTERS", 50)
+    lines = ["short", "x" * 60, "y" * 60, "", "short"]
+    for size in (1, 2, 5):
+        pages = asyncio.run(all_pages(backend(lines, size)))
+        assert [page.lines for page in pages] == [("short",), ("x" * 60,), ("y" * 60,), ("", "short")]
+        assert [page.more for page in pages] == [True, True, True, False]
+
+
+async def all_pages(backend: Backend) -> list[LogPage]:
+    found = [await logs.page(backend, REF, None, after=None, limit=9, raw=False)]
+    while found[-1].more:
+        found.append(await logs.page(backend, REF, None, after=found[-1].cursor, limit=9, raw=False))
+    return found
+
+
+class Restarted(Recorded):
+    """A log of two runs of one program; the first was killed within a line."""
+
+    async def logs(self, ref: JobRef, replica: str, *, after: str | None = None, **_: Any) -> AsyncIterator[LogChunk]:
+        texts = ["start\nloading", "start\nready\n"]
+        for number in range(int(after or 0), 2):
+            yield LogChunk(replica, str(number), str(number + 1), texts[number])
+
+
+def test_a_restarted_program_begins_a_line() -> None:
+    for raw in (False, True):
+        page = asyncio.run(logs.page(cast(Backend, Restarted([], 1)), REF, None, after=None, limit=9, raw=raw))
+        assert page.lines == ("start", "loading", "start", "ready")
 
 
 # By number
@@ -218,6 +298,40 @@ async def _read_in_the_middle() -> tuple[int, int]:
     assert found.page.lines == tuple(f"line {n}" for n in range(77_777, 77_787))
     assert (found.first, found.total) == (77_777, 100_000)
     return first, log.read
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=20), st.integers(1, 4), st.integers(1, 9))
+def test_every_line_is_reached_by_number_however_long_others_are(sizes: list[int], size: int, limit: int) -> None:
+    lines = [f"{'x' * characters}{number}" for number, characters in enumerate(sizes)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs, "PAGE_CHARACTERS", 40)
+        patch.setattr(lines_module, "_MARK_CHARACTERS", 50)
+        assert asyncio.run(_by_numbers(lines, size, limit)) == lines
+
+
+async def _by_numbers(lines: list[str], size: int, limit: int) -> list[str]:
+    numbers, found, more = LogLines(backend(lines, size)), list[str](), True
+    while more:
+        answer = await numbers.page(REF, None, line=len(found), limit=limit)
+        assert (answer.first, answer.total) == (len(found), len(lines))
+        assert 0 < len(answer.page.lines) <= limit
+        found += answer.page.lines
+        more = answer.page.more
+    return found
+
+
+async def _read_long_lines_one_by_one() -> int:
+    log = Growing(["x" * 500_000] * 200, 1)
+    numbers = LogLines(cast(Backend, log))
+    await numbers.page(REF, None, line=0, limit=1)
+    log.read = 0
+    for line in range(200):
+        await numbers.page(REF, None, line=line, limit=1)
+    return log.read
+
+
+def test_what_is_before_a_long_line_is_not_read_again_and_again() -> None:
+    assert asyncio.run(_read_long_lines_one_by_one()) < 200 * 5
 
 
 def test_what_is_before_a_line_is_read_once() -> None:

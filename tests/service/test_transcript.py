@@ -1,5 +1,7 @@
 """Logs as people read them."""
 
+import pytest
+
 from jupyter_mltrain.runner.records import Record, encode
 from jupyter_mltrain.service.transcript import Transcript
 
@@ -29,6 +31,24 @@ def test_text_comes_out_in_whole_lines_however_it_was_cut() -> None:
 
 def test_foreign_lines_stay_as_they_are() -> None:
     assert Transcript().feed("2026-11-21 E0000 from C++\n") == ["2026-11-21 E0000 from C++"]
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_the_last_line_needs_no_end(size: int) -> None:
+    text = log(RUN, CELL, START, stream("50%")) + "Killed"
+    transcript = Transcript()
+    lines = [line for at in range(0, len(text), size) for line in transcript.feed(text[at : at + size])]
+    assert (lines, transcript.open) == (["--- cell 1/1"], "Killed")
+    assert transcript.close() == ["50%", "Killed"]
+    assert (transcript.open, transcript.close()) == ("", [])
+
+
+def test_a_record_needs_no_line_end_but_its_own() -> None:
+    text = log(RUN, CELL, START, stream("50%"), ("note", {"text": "no memory"})).removesuffix("\n")
+    for left_out, expected in ((0, ["50%", "[note] no memory"]), (1, ["50%"])):
+        transcript = Transcript()
+        transcript.feed(text[: len(text) - left_out])
+        assert transcript.close() == expected
 
 
 def test_errors_and_results_are_shown() -> None:

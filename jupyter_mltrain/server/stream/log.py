@@ -77,6 +77,8 @@ class LogTopic(Topic):
         await self._follow_on(feed, replica, follow=not finished)
         if finished:
             self._end()
+        else:
+            self._close_line()  # the replica may have ended before its job
 
     async def _follow_on(self, feed: Feed, replica: str, *, follow: bool) -> None:
         logs = feed.service.backend.logs(feed.ref, replica, after=self._place, follow=follow)
@@ -102,8 +104,14 @@ class LogTopic(Topic):
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
-            self._add(self._reader.close())
+            self._close_line()
             self._tell()
+
+    def _close_line(self) -> None:
+        """Take that nothing will be added to the last line."""
+        last = self._reader.close()
+        if last.lines:
+            self._take(last)
 
     def _tell(self) -> None:
         version = self._count + self._ended

@@ -137,6 +137,8 @@ export interface Job {
   outputs: string;
   /** The values that this run was given. */
   parameters: Record<string, unknown>;
+  /** The same as people write them: whole numbers beyond 2**53 have all digits only here. */
+  texts: Record<string, string>;
 }
 
 /** The job is gone; nothing more will come on this topic. */
@@ -324,7 +326,10 @@ export interface Plan {
   /** Name that the job would get. */
   name: string;
   parameters: Record<string, unknown>;
-  /** The parameters cell as a form: name, type, default | expression | required, help, annotation. */
+  /**
+   * The parameters cell as a form: name, type, default | expression | required, help, annotation. `text` is the default
+   * as people write it, with all digits.
+   */
   form: readonly Record<string, unknown>[];
   /** Hash. */
   program: string;
@@ -371,6 +376,8 @@ export interface Provenance {
   /** Of this project. */
   version: string;
   parameters: Record<string, unknown>;
+  /** The parameters as people write them, with all digits. */
+  texts: Record<string, string>;
   requirements: readonly string[];
   channels: Record<string, string>;
   /** Parameters whose names say that they are seeds. */

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from typing import Any
 
 from ..errors import MltrainError
 from ..manifests import parameters_of
@@ -28,6 +30,7 @@ def job_view(
     job: JobStatus, run: RunState = UNKNOWN, events: Iterable[Event] = (), *, suspend: bool = True
 ) -> wire.Job:
     """Return everything about a job that changes while it runs."""
+    parameters = parameters_of(job.manifest)
     return wire.Job(
         summary=summary_view(job, run, suspend=suspend),
         conditions=tuple(wire.Condition(**asdict(condition)) for condition in job.conditions),
@@ -36,8 +39,23 @@ def job_view(
         manifest=job.manifest,
         status=job.status,
         outputs=job.outputs,
-        parameters=parameters_of(job.manifest),
+        parameters=parameters,
+        texts=texts_view(parameters),
     )
+
+
+def texts_view(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return values as people write them: texts as they are, all else as JSON, None as Python has it.
+
+    JavaScript's numbers are doubles: of a whole number beyond 2**53 a browser knows the digits only from here.
+    """
+    return {name: _written(value) for name, value in values.items()}
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return "None"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _replica(state: ReplicaState, *, leader: bool) -> wire.Replica:
@@ -60,6 +78,10 @@ def findings_view(findings: Iterable[Finding]) -> tuple[wire.Finding, ...]:
     return tuple(wire.Finding.model_validate(finding.to_dict()) for finding in findings)
 
 
+def _with_text(field: dict[str, Any]) -> dict[str, Any]:
+    return field | ({"text": _written(field["default"])} if "default" in field else {})
+
+
 def plan_view(plan: Plan) -> wire.Plan:
     """Return a plan."""
     from ..manifests import to_yaml
@@ -68,7 +90,7 @@ def plan_view(plan: Plan) -> wire.Plan:
         id=plan.job_id,
         name=plan.manifest["metadata"]["name"],
         parameters=dict(plan.parameters),
-        form=tuple(plan.program.parameters.to_dict()),
+        form=tuple(map(_with_text, plan.program.parameters.to_dict())),
         program=plan.program.digest,
         requirements=tuple(plan.program.requirements.lines()),
         files=tuple(file.path for file in plan.program.files),

@@ -175,6 +175,8 @@ class Job(Wire):
     """URI of the folder with the executed notebook and the model."""
     parameters: dict[str, Any] = {}
     """The values that this run was given."""
+    texts: dict[str, str] = {}
+    """The same as people write them: whole numbers beyond 2**53 have all digits only here."""
 
 
 class Metrics(Wire):
@@ -224,6 +226,8 @@ class Provenance(Wire):
     version: str = ""
     """Of this project."""
     parameters: dict[str, Any] = {}
+    texts: dict[str, str] = {}
+    """The parameters as people write them, with all digits."""
     requirements: tuple[str, ...] = ()
     channels: dict[str, str] = {}
     seeds: dict[str, Any] = {}
@@ -276,7 +280,10 @@ class Plan(Wire):
     """Name that the job would get."""
     parameters: dict[str, Any]
     form: tuple[dict[str, Any], ...]
-    """The parameters cell as a form: name, type, default | expression | required, help, annotation."""
+    """The parameters cell as a form: name, type, default | expression | required, help, annotation.
+
+    ``text`` is the default as people write it, with all digits.
+    """
     program: str
     """Hash."""
     requirements: tuple[str, ...] = ()

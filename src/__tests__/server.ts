@@ -149,6 +149,7 @@ export function job(id: string, more: Partial<Job> = {}): Job {
     status: {},
     outputs: '',
     parameters: {},
+    texts: {},
     ...more
   };
 }

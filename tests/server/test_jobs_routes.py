@@ -56,6 +56,8 @@ async def test_values_as_people_write_them_are_read_by_the_parameters_type(api: 
     second = await api.json(again, "POST", {"texts": {"n": str(big), "s": "7"}}, status=201)
     assert (await finished(second["id"])).phase.value == "Succeeded"
     assert f"{big} '7'" in (await api.json(f"jobs/{second['id']}/logs"))["lines"]
+    for view in ("", "/provenance"):
+        assert (await api.json(f"jobs/{second['id']}{view}"))["texts"] == {"n": str(big), "s": "7"}
     error = await api.json(again, "POST", {"texts": {"n": "many"}}, status=400)
     assert (error["code"], error["details"]["field"]) == ("parameter", "n")
 

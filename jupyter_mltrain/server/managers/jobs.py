@@ -16,7 +16,7 @@ from ...service import JobFilter, LogPage, Service
 from ...service.lines import NumberedPage
 from ...service.logs import find_replica
 from .. import wire
-from ..views import event_view, job_view, metric_view, summary_view
+from ..views import event_view, job_view, metric_view, summary_view, texts_view
 
 if TYPE_CHECKING:
     from ..queries import JobsQuery, LogQuery
@@ -99,6 +99,7 @@ class JobsManager:
         """Return where a job came from."""
         service, ref = await self._services.find(job_id)
         found = (await service.provenance(ref)).to_dict()
+        found["texts"] = texts_view(found["parameters"])
         return wire.Provenance.model_validate({name: found[name] for name in wire.Provenance.model_fields})
 
     async def log_page(self, job_id: str, query: LogQuery) -> wire.LogPage:

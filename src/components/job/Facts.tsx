@@ -15,9 +15,15 @@ export function Facts(props: { facts: readonly (readonly [name: string, value: R
   );
 }
 
-/** Values by name, as JSON; null if there are none. */
-export function Values(props: { values: Readonly<Record<string, unknown>> }): JSX.Element | null {
-  const entries = Object.entries(props.values);
+/** Values by name, as JSON; null if there are none. `texts` has those of them whose digits JavaScript would lose. */
+export function Values(props: {
+  values: Readonly<Record<string, unknown>>;
+  texts?: Readonly<Record<string, string>>;
+}): JSX.Element | null {
+  const { values, texts = {} } = props;
+  const entries = Object.entries(values);
+  const shown = (name: string, value: unknown): string =>
+    (typeof value !== 'string' && texts[name]) || JSON.stringify(value);
   if (entries.length === 0) {
     return null;
   }
@@ -25,7 +31,7 @@ export function Values(props: { values: Readonly<Record<string, unknown>> }): JS
     <ul className="jp-mltrain-Values">
       {entries.map(([name, value]) => (
         <li key={name}>
-          <code>{`${name} = ${JSON.stringify(value)}`}</code>
+          <code>{`${name} = ${shown(name, value)}`}</code>
         </li>
       ))}
     </ul>

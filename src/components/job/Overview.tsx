@@ -58,7 +58,7 @@ function Why({ job, services, trans, onLog }: IOverviewProps): JSX.Element {
 }
 
 function JobFacts({ job, trans }: ITabProps): JSX.Element {
-  const { summary, outputs, parameters } = job;
+  const { summary, outputs, parameters, texts } = job;
   const metrics = Object.entries(summary.metrics).map(([name, value]) => `${name} ${measured(value)}`);
   const image = imageOf(job);
   return (
@@ -70,7 +70,7 @@ function JobFacts({ job, trans }: ITabProps): JSX.Element {
         [trans.__('Started'), localTime(summary.startedAt)],
         [trans.__('Finished'), localTime(summary.finishedAt)],
         [trans.__('Newest metrics'), metrics.join(' · ')],
-        [trans.__('Parameters'), isFilled(parameters) && <Values values={parameters} />],
+        [trans.__('Parameters'), isFilled(parameters) && <Values values={parameters} texts={texts} />],
         [
           trans.__('Outputs'),
           outputs && (

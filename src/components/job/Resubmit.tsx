@@ -2,7 +2,7 @@ import { useState, type FormEvent } from 'react';
 
 import { CommandIDs } from '../../commands';
 import { TrainingError } from '../../request';
-import { ErrorBanner, written } from '../common';
+import { ErrorBanner } from '../common';
 import type { ITabProps } from './JobView';
 
 /** The values of the old run, to change and to submit again. */
@@ -36,12 +36,12 @@ export function Resubmit(props: ITabProps & { onClose: () => void }): JSX.Elemen
 
   return (
     <form className="jp-mltrain-Resubmit" aria-label={trans.__('Resubmit with changes')} onSubmit={onSubmit}>
-      {Object.entries(job.parameters).map(([name, value]) => (
+      {Object.entries(job.texts).map(([name, text]) => (
         <label key={name}>
           <span>{name}</span>
           <input
             className="jp-mltrain-Input"
-            value={texts[name] ?? written(value)}
+            value={texts[name] ?? text}
             spellCheck={false}
             aria-invalid={error?.field === name}
             onChange={({ target }) => setTexts({ ...texts, [name]: target.value })}

@@ -174,13 +174,13 @@ function placeholder({ expression, required }: IParameter, entry: Entry | null, 
   return expression ?? (required ? trans.__('A value is needed') : '');
 }
 
-function resetWords({ expression, required, default: value }: IParameter, trans: TranslationBundle): string {
+function resetWords({ expression, required, default: value, text }: IParameter, trans: TranslationBundle): string {
   if (required) {
     return trans.__('Take the value away');
   }
   return trans.__(
     'Back to %1',
-    expression ?? (value === null ? 'None' : typeof value === 'boolean' ? pythonic(value) : written(value))
+    expression ?? (value === null ? 'None' : typeof value === 'boolean' ? pythonic(value) : (text ?? written(value)))
   );
 }
 

@@ -15,6 +15,8 @@ export interface IParameter {
   type: IType;
   /** Neither this nor `expression`: `required`. */
   default?: unknown;
+  /** The default as the server writes it, with all digits. */
+  text?: string;
   /** Python that is computed when the notebook runs. */
   expression?: string;
   required?: boolean;
@@ -46,11 +48,11 @@ export function readForm(raw: readonly Record<string, unknown>[]): readonly IPar
 }
 
 /** Return the entry that a parameter has while nobody gave it one; null: its value is not known before the run. */
-export function defaultEntry({ default: value, expression, required }: IParameter): Entry | null {
+export function defaultEntry({ default: value, text, expression, required }: IParameter): Entry | null {
   if (expression !== undefined || required) {
     return null;
   }
-  return value === null || value === undefined ? NONE : { text: written(value) };
+  return value === null || value === undefined ? NONE : { text: text ?? written(value) };
 }
 
 /** Return the entry for a value, e.g. one that another run was given. */

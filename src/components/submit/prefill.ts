@@ -1,7 +1,7 @@
 import type { Job } from '../../types';
 import { written } from '../common';
 import { EMPTY, type IDraft, type Row } from './draft';
-import { entryOf } from './parameters';
+import { NONE, type Entry } from './parameters';
 import { ANY_GPU } from './submission';
 import { writeDuration } from './units';
 
@@ -24,7 +24,7 @@ export function draftOf(job: Job): IDraft {
   return {
     ...EMPTY,
     backend: job.summary.backend,
-    parameters: Object.fromEntries(Object.entries(job.parameters).map(([name, value]) => [name, entryOf(value)])),
+    parameters: parametersOf(job),
     fields: { ...texts(spec), ...roles(spec.roles as Record<string, Spec> | undefined), ...fields },
     tables: {
       ...EMPTY.tables,
@@ -35,6 +35,11 @@ export function draftOf(job: Job): IDraft {
     },
     extra: { ...Object.fromEntries(extra), ...(!isEmpty(rest) && { run_policy: rest }) }
   };
+}
+
+function parametersOf({ parameters, texts: written }: Job): Record<string, Entry> {
+  const entries = Object.entries(parameters);
+  return Object.fromEntries(entries.map(([name, value]) => [name, value === null ? NONE : { text: written[name] }]));
 }
 
 function specOf({ manifest }: Job): Spec {

@@ -116,6 +116,7 @@ export function job(changes: Partial<Job> = {}): Job {
     status: {},
     outputs: '',
     parameters: {},
+    texts: {},
     ...changes
   };
 }

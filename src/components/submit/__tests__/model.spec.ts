@@ -207,6 +207,7 @@ describe('the form', () => {
     const spec = JSON.stringify({ run_policy: { backoff_limit: 2 } });
     const old = job('j0', {
       parameters: { epochs: 9 },
+      texts: { epochs: '9' },
       manifest: { metadata: { annotations: { 'jupyter-mltrain/spec': spec } } }
     });
     const { model, sent } = rig({ 'GET jobs/j0': () => old }, { job: 'j0' });

@@ -40,6 +40,11 @@ describe('a parameter of each type', () => {
     expect(textOf(defaultEntry(parameter))).toBe(text);
   });
 
+  it('has all digits, which the server tells', () => {
+    const entry = defaultEntry(of({ default: 12345678901234567000, text: '12345678901234567890' }));
+    expect(textOf(entry)).toBe('12345678901234567890');
+  });
+
   it('shows None as None', () => {
     expect(isNone(defaultEntry(of({ default: null })))).toBe(true);
     expect(defaultEntry(of({ expression: 'now()' }))).toBeNull();

@@ -161,7 +161,8 @@ describe('a form filled from a job', () => {
   const old = job('j1', {
     summary: summary('j1', { backend: 'local' }),
     manifest: { metadata: { annotations: { 'jupyter-mltrain/spec': JSON.stringify(spec) } } },
-    parameters: { epochs: 4, mood: null }
+    parameters: { epochs: 9007199254740992, mood: null },
+    texts: { epochs: '9007199254740993', mood: 'None' }
   });
 
   it('submits what the job was made of, under another name', () => {
@@ -172,7 +173,7 @@ describe('a form filled from a job', () => {
     expect(read(draftOf(old), { form, detected: null }).submission).toEqual({
       notebook: 'a b.ipynb',
       backend: 'local',
-      texts: { epochs: '4' },
+      texts: { epochs: '9007199254740993' },
       parameters: { mood: null },
       spec: {
         framework: 'tensorflow',

@@ -24,7 +24,10 @@ export function seconds(value: number): string {
   return hours > 0 ? `${hours} h ${two(minutes)} min` : `${minutes} min ${two(rest)} s`;
 }
 
-/** Return a measured value, short. */
-export function measured(value: number | null): string {
-  return value === null ? 'NaN' : String(Number(value.toPrecision(6)));
+/** Return a measured value, short; what is counted is told whole. */
+export function measured(value: number | null, digits = 6): string {
+  if (value === null) {
+    return 'NaN';
+  }
+  return String(Number.isSafeInteger(value) ? value : Number(value.toPrecision(digits)));
 }

@@ -1,6 +1,8 @@
 import type uPlot from 'uplot';
 
 import type { ISeries } from '../../services/metrics';
+import { measured } from '../common/format';
+import { axisWidth, STEPS, tickLabels } from './axis';
 
 /** A line of a chart: a metric of a replica. `x` is the step; null in `y`: not finite. */
 export interface ILine {
@@ -71,18 +73,21 @@ export function chartOptions(lines: readonly ILine[], step: string, width: numbe
     stroke: colour('--jp-ui-font-color1'),
     grid: { stroke: colour('--jp-border-color2'), width: 1 },
     ticks: { stroke: colour('--jp-border-color2'), width: 1 },
+    incrs: STEPS,
+    values: (_, ticks, __, ___, step) => tickLabels(ticks, step),
     font: `12px ${colour('--jp-ui-font-family') || 'sans-serif'}`
   };
   return {
     width,
     height,
     scales: { x: { time: false } },
-    axes: [axis, { ...axis, size: 60 }],
+    axes: [axis, { ...axis, size: axisWidth }],
     cursor: { points: { size: 7 } },
     series: [
       { label: step },
       ...lines.map(({ label }, index) => ({
         label,
+        value: (_: uPlot, value: number | null) => (value === null ? '–' : measured(value)),
         stroke: colour(COLOURS[index % COLOURS.length]),
         dash: DASHES[index % DASHES.length],
         width: 2,

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
+import { STEPS, tickLabels } from '../axis';
 import { aligned, chartsOf, linesOf } from '../chart-data';
 import { fenced } from '../Code';
 import { imageOf, shortImage } from '../image';
 import { bounded } from '../outputs';
 import { whySentence } from '../why';
-import { bytes, seconds } from '../../common';
+import { bytes, measured, seconds } from '../../common';
 import { summary, trans } from './fixtures';
 
 describe('aligned', () => {
@@ -35,6 +36,43 @@ describe('charts', () => {
       'loss · w-1'
     ]);
   });
+});
+
+describe('an axis', () => {
+  const ticks = (step: number, from: number, count: number): number[] =>
+    Array.from({ length: count }, (_, index) => (from + index) * step);
+
+  it.each([
+    ['rates', ticks(2e-5, 0, 4), 2e-5, '0 2e-5 4e-5 6e-5'],
+    ['small losses', ticks(1e-4, 4, 4), 1e-4, '0.0004 0.0005 0.0006 0.0007'],
+    ['halves', ticks(2.5e-4, 0, 3), 2.5e-4, '0 2.5e-4 5e-4'],
+    ['usual losses', ticks(0.05, 0, 4), 0.05, '0.00 0.05 0.10 0.15'],
+    ['negative ones', ticks(0.5, -2, 4), 0.5, '-1.0 -0.5 0.0 0.5'],
+    ['steps', ticks(200, 0, 6), 200, '0 200 400 600 800 1000'],
+    ['large counts', ticks(500_000, 0, 4), 500_000, '0 0.5M 1M 1.5M'],
+    ['neighbours', ticks(1, 1_500_000, 3), 1, '1500000 1500001 1500002'],
+    ['what has gone astray', ticks(2e300, 2, 3), 2e300, '4e300 6e300 8e300']
+  ])('of %s', (_, values, step, labels) => expect(tickLabels(values, step).join(' ')).toBe(labels));
+
+  it('tells each tick from the next, whatever the step', () => {
+    for (const step of STEPS.filter(step => step < 1e300)) {
+      for (const from of [-3, 0, 7, 995]) {
+        const labels = tickLabels(ticks(step, from, 6), step);
+        expect(new Set(labels).size, `${step}: ${labels.join(' ')}`).toBe(6);
+        expect(Math.max(...labels.map(({ length }) => length)), labels.join(' ')).toBeLessThanOrEqual(10);
+      }
+    }
+  });
+});
+
+it('says counts whole, and measured values short', () => {
+  expect([12_384_678, 0.123456789, 1e-4, 1e301, null].map(value => measured(value))).toEqual([
+    '12384678',
+    '0.123457',
+    '0.0001',
+    '1e+301',
+    'NaN'
+  ]);
 });
 
 describe('images', () => {

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from jupyter_mltrain.backends.local import LocalBackend
+from jupyter_mltrain.backends.local import LocalBackend, memory
 from jupyter_mltrain.model.job import JobRef, JobStatus, Manifest
 
 PATIENCE = 60  # seconds before a test that waits for something gives up
@@ -114,6 +114,17 @@ class Machine:
 
         return asyncio.run(read())
 
+    def said(self, ref: JobRef, replica: str, word: str) -> None:
+        """Wait until a replica has said a word."""
+
+        async def read() -> None:
+            async for chunk in self.backend.logs(ref, replica, follow=True):
+                if word in chunk.text:
+                    return
+            raise AssertionError(f"{replica} never said {word!r}")
+
+        asyncio.run(asyncio.wait_for(read(), PATIENCE))
+
     def events(self, ref: JobRef) -> set[tuple[str, str]]:
         return {(event.reason, event.message) for event in asyncio.run(self.backend.events(ref))}
 
@@ -156,14 +167,24 @@ class Machine:
     def shims(self) -> list[psutil.Process]:
         return [p for p in self.processes() if any(word.endswith("shim.py") for word in _cmdline(p))]
 
+    def kill_supervisors(self) -> None:
+        """Kill the supervisors and wait until they have let go of everything, the locks too."""
+        for supervisor in self.supervisors():
+            supervisor.kill()
+            assert _ends(supervisor.pid)
+
     def close(self) -> None:
+        killed = set()
         while left := self.processes():
             for process in left:
                 try:
+                    killed.add(process.environ().get("MLTRAIN_REPLICA_UID"))
                     process.send_signal(signal.SIGKILL)
                 except psutil.NoSuchProcess:
                     continue
             assert all(_ends(process.pid) for process in left)
+        for group in (group for uid in killed if uid for group in memory.find_groups(uid)):
+            group.remove()
         for descriptor in self._cue_fds:
             os.close(descriptor)
         asyncio.run(self.backend.close())

@@ -3,6 +3,7 @@
 The memory limit is held by the kernel where this user may make a control group, else by the shim, which measures the
 tree (see ``shim.Memory``). With cgroup v1 a group is made below our own; with v2, where a group that has processes
 cannot have such children, below the nearest one that can, but never so that a limit set on us would be left behind.
+Without a limit a group is made too where that can be: by it a process is found that has left all other traces behind.
 """
 
 from __future__ import annotations
@@ -39,14 +40,17 @@ def thread_env(cpus: float, env: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A control group with a memory limit, in either version of the interface."""
+    """A control group, in either version of the interface."""
 
     folder: Path
     version: int
+    limited: bool = False
 
     def files(self) -> dict[str, str]:
         """Return the files that the shim uses; ``control`` only exists in version 1, where it announces a shortage."""
-        if self.version == 2:
+        if not self.limited:
+            names = {"procs": "cgroup.procs"}
+        elif self.version == 2:
             names = {"procs": "cgroup.procs", "events": "memory.events", "peak": "memory.peak"}
         else:
             names = {
@@ -110,16 +114,17 @@ class Hierarchy:
         return None
 
 
-def make_group(uid: str, limit: int) -> Group | None:
-    """Make a group for a run with a limit in bytes; ``None`` where this user or this kernel cannot."""
+def make_group(uid: str, limit: int | None) -> Group | None:
+    """Make a group for a run, with a limit in bytes or without; ``None`` where this user or this kernel cannot."""
     for hierarchy in hierarchies():
-        parent = hierarchy.parent()
+        parent = hierarchy.own if limit is None else hierarchy.parent()
         if parent is None:
             continue
-        group = Group(parent / _name(uid), hierarchy.version)
+        group = Group(parent / _name(uid), hierarchy.version, limited=limit is not None)
         try:
             group.folder.mkdir(exist_ok=True)  # a launch that was cut off may have left it
-            group.limit(limit)
+            if limit is not None:
+                group.limit(limit)
         except OSError:
             group.remove()
             continue

@@ -51,7 +51,7 @@ class ReplicaSpec:
     bells:
         Bells to ring when the replica has started and when it has ended. Followers of its log are rung on their own.
     kernel_limit:
-        Whether a control group may hold the memory limit; ``False`` leaves it to the shim's own measuring.
+        Whether a control group may be made; ``False`` leaves a memory limit to the shim's own measuring.
     """
 
     uid: str
@@ -158,7 +158,7 @@ def _launch(folder: Path, spec: ReplicaSpec) -> None:
     try:
         fd = os.open(control, os.O_RDWR | os.O_NONBLOCK)
         try:
-            if spec.memory_limit is not None and spec.kernel_limit:
+            if spec.kernel_limit:
                 group = memory.make_group(spec.uid, spec.memory_limit)
             _write_spec(folder, spec, group)
             _spawn(folder, spec.uid, fd)
@@ -297,18 +297,19 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def reap_lost(uid: str) -> int:
+def reap_lost(uid: str, run: ReplicaRun) -> int:
     """Kill every process of a run, its shim included, and return how many there were once they are all gone.
 
     For a run whose shim was killed: the kernel takes the command down with the shim (Linux), but not what the command
-    has started. Found by the uid in their environment and, where there was one, by the run's control group.
+    has started. Found by the uid in their environment, by the shim's session, by the run's control group where there
+    is one, and below what was found so.
     """
     import psutil
 
     groups = memory.find_groups(uid)
-    seen: set[int] = set()
-    while processes := [*_marked(uid), *_members(groups)]:
-        seen.update(process.pid for process in processes)
+    seen: set[psutil.Process] = set()
+    while processes := _stopped(uid, run, groups):
+        seen |= processes
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -318,16 +319,52 @@ def reap_lost(uid: str) -> int:
     return len(seen)
 
 
-def _marked(uid: str) -> list[psutil.Process]:
-    """Return the processes that carry the uid, but for this one."""
+def _stopped(uid: str, run: ReplicaRun, groups: list[memory.Group]) -> set[psutil.Process]:
+    """Return the processes of a run, all stopped: none starts another one and is gone before that one is seen."""
     import psutil
 
-    found = []
-    for process in psutil.process_iter(["environ", "status"]):
-        environment = process.info["environ"] or {}
-        if environment.get(ENV_REPLICA_UID) == uid and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process)
-    return [process for process in found if process.pid != os.getpid()]
+    stopped: set[psutil.Process] = set()
+    while fresh := _processes(uid, run, groups) - stopped:
+        for process in fresh:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
+        stopped |= fresh
+    return stopped
+
+
+def _processes(uid: str, run: ReplicaRun, groups: list[memory.Group]) -> set[psutil.Process]:
+    import psutil
+
+    asked = ["environ", "status", "ppid", "create_time"]
+    alive = (process for process in psutil.process_iter(asked) if process.info["status"] != psutil.STATUS_ZOMBIE)
+    there = [process for process in alive if process.pid != os.getpid()]
+    marked = {p for p in there if (p.info["environ"] or {}).get(ENV_REPLICA_UID) == uid}
+    found = marked | _in_session(run, there, marked) | set(_members(groups))
+    while below := {p for p in there if p.info["ppid"] in {each.pid for each in found}} - found:
+        found |= below
+    return found
+
+
+def _in_session(run: ReplicaRun, there: list[psutil.Process], marked: set[psutil.Process]) -> set[psutil.Process]:
+    """Return the processes of the shim's session, which children are in whatever environment they were given.
+
+    The kernel gives no number away again while a session has it. Where another process has it by now, or the machine
+    was started anew, or the clock set back, nothing can be told by it.
+    """
+    import psutil
+
+    if run.shim_pid is None or run.started_at is None or run.started_at < psutil.boot_time():
+        return set()
+    if any(process.pid == run.shim_pid for process in there if process not in marked):
+        return set()
+    return {p for p in there if _session(p.pid) == run.shim_pid and p.info["create_time"] >= run.started_at - 1}
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
 
 
 def _members(groups: list[memory.Group]) -> list[psutil.Process]:

@@ -40,6 +40,7 @@ LINE_LIMIT = 1024 * 1024  # a longer line is broken; more than any record of the
 RECORD_SIZE = 4096
 MESSAGE_LIMIT = 500  # characters: six bytes each as JSON still fit the reserved record
 SAMPLE_SECONDS = 0.1
+LONGEST_SLEEP = 86400.0  # seconds; poll and epoll count milliseconds in 32 bits
 
 START_ERROR = 128  # the exit code that Kubernetes reports with reason StartError
 LINUX = sys.platform == "linux"
@@ -285,9 +286,9 @@ def signal_name(number: int) -> str:
 class Memory:
     """Watches the memory limit of the process tree.
 
-    In a control group the kernel holds the limit. Without one nobody tells when memory is taken, so the tree is
-    measured every tenth of a second: the cheap sum first, the exact one (shared pages counted once) only when that is
-    too much.
+    In a control group the kernel holds the limit; one without a limit is only joined. Where there is none nobody
+    tells when memory is taken, so the tree is measured every tenth of a second: the cheap sum first, the exact one
+    (shared pages counted once) only when that is too much.
     """
 
     def __init__(self, limit: int | None, cgroup: dict[str, str] | None) -> None:
@@ -309,9 +310,14 @@ class Memory:
 
     def join(self) -> None:
         """Put the calling process under the limit."""
-        if self.cgroup:
+        if not self.cgroup:
+            return
+        try:
             with open(self.cgroup["procs"], "w") as file:
                 file.write("0")
+        except OSError:
+            if self.limit is not None:
+                raise
 
     def sample(self) -> bool:
         """Measure the tree and return whether it is over the limit."""
@@ -328,14 +334,18 @@ class Memory:
         if not self.cgroup:
             return
         try:
-            with open(self.cgroup["events"]) as file:
-                kills = [int(line.split()[1]) for line in file if line.startswith("oom_kill ")]
-            self.exceeded = self.exceeded or any(kills)
-            with open(self.cgroup["peak"]) as file:
-                self.peak = max(self.peak, int(file.read()))
+            if self.limit is not None:
+                self._read_counts(self.cgroup)
             os.rmdir(os.path.dirname(self.cgroup["procs"]))
         except OSError:
             pass  # an old kernel does not count; a leftover group is removed by replica.reap_lost
+
+    def _read_counts(self, cgroup: dict[str, str]) -> None:
+        with open(cgroup["events"]) as file:
+            kills = [int(line.split()[1]) for line in file if line.startswith("oom_kill ")]
+        self.exceeded = self.exceeded or any(kills)
+        with open(cgroup["peak"]) as file:
+            self.peak = max(self.peak, int(file.read()))
 
 
 class Shim:
@@ -483,7 +493,7 @@ class Shim:
         waits = [SAMPLE_SECONDS] if self.memory.sampled else []
         if self.deadline is not None and not self.killed:
             waits.append(max(0.0, self.deadline - clock()))
-        return min(waits) * 1000 + 1 if waits else None
+        return min(*waits, LONGEST_SLEEP) * 1000 + 1 if waits else None
 
     def _obey(self, requests: bytes) -> None:
         for request in requests:

@@ -128,7 +128,7 @@ class Supervisor:
         run = replica.inspect(folder)
         if run.state is not RunState.LOST:
             return run
-        replica.reap_lost(pod.run_uid)
+        replica.reap_lost(pod.run_uid, run)
         return replace(run, exit=kubelet.lost(run, self.clock(), _last_words(folder)))
 
     # Decide and record

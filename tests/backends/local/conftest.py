@@ -105,7 +105,7 @@ def make_run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     yield make
     for run in runs:
         replica.kill(run.folder)
-        replica.reap_lost(run.spec.uid)
+        replica.reap_lost(run.spec.uid, run.now)
         run.bell.close()
 
 

@@ -96,7 +96,7 @@ def test_a_lost_run_leaves_no_group_behind(python):
     assert run.now.pid in group.members()
     os.kill(run.now.shim_pid, signal.SIGKILL)
     run.until(lambda: run.now.state is RunState.LOST)
-    replica.reap_lost(run.spec.uid)
+    replica.reap_lost(run.spec.uid, run.now)
     assert memory.find_groups(run.spec.uid) == []
 
 

@@ -7,11 +7,13 @@ import select
 import signal
 import subprocess
 import sys
+import time
+import uuid
 
 import psutil
 import pytest
 
-from jupyter_mltrain.backends.local import replica
+from jupyter_mltrain.backends.local import memory, replica
 from jupyter_mltrain.backends.local.replica import ReplicaSpec, RunState
 from jupyter_mltrain.errors import Conflict, InvalidInput, StorageError
 
@@ -79,7 +81,7 @@ def test_a_run_outlives_the_process_that_launched_it(shell):
     os.mkfifo(run.spec.cwd / "fifo")
     launcher = """
 import pickle, sys
-from jupyter_mltrain.backends.local import replica
+from jupyter_mltrain.backends.local import memory, replica
 replica.launch(*pickle.loads(sys.stdin.buffer.read()))
 import os; os.killpg(0, 9)
 """
@@ -171,17 +173,78 @@ def test_reap_lost_ends_what_a_killed_shim_left_behind(python):
     assert len(run.processes()) == 5  # the shim, the command, three daemons
     os.kill(run.now.shim_pid, signal.SIGKILL)
     run.until(lambda: run.now.state is RunState.LOST)
-    assert replica.reap_lost(run.spec.uid) >= 3
+    assert replica.reap_lost(run.spec.uid, run.now) >= 3
     assert run.processes() == []
-    assert replica.reap_lost(run.spec.uid) == 0
+    assert replica.reap_lost(run.spec.uid, run.now) == 0
 
 
 def test_reap_lost_leaves_others_alone(shell):
     mine, other = shell("cat fifo"), shell("cat fifo")
     os.mkfifo(mine.spec.cwd / "fifo")
     mine.launch().running(), other.launch().running()
-    assert replica.reap_lost(mine.spec.uid) >= 2
+    assert replica.reap_lost(mine.spec.uid, mine.now) >= 2
     assert other.now.state is RunState.RUNNING
+
+
+OUTSIDE = """
+import os, subprocess
+child = subprocess.Popen({command!r}, env={{"PATH": os.environ["PATH"]}}, stdout=subprocess.PIPE)
+child.stdout.readline()
+print("ready", flush=True)
+os.read(os.pipe()[0], 1)
+"""
+SLEEPER = "echo $$; sleep 1000"
+"""Says that it is there, then starts a process below itself."""
+
+
+@pytest.mark.parametrize(
+    ("command", "kernel_limit"),
+    [
+        (["sh", "-c", SLEEPER], False),
+        (["sh", "-c", f"setsid sh -c '{SLEEPER}' & echo $!; sleep 1000"], False),
+        (["setsid", "--fork", "sh", "-c", SLEEPER], True),
+    ],
+    ids=["own environment", "below one found", "own session too"],
+)
+def test_reap_lost_ends_what_has_an_environment_of_its_own(python, command, kernel_limit):
+    if kernel_limit and not groups_work():
+        pytest.skip("only a control group finds it, and none can be made here")
+    run = python(OUTSIDE.format(command=command), kernel_limit=kernel_limit).launch().said("ready")
+    outside = [p for p in below(run.now.shim_pid) if "MLTRAIN_REPLICA_UID" not in p.environ()]
+    assert outside
+    os.kill(run.now.shim_pid, signal.SIGKILL)
+    run.until(lambda: run.now.state is RunState.LOST)
+    replica.reap_lost(run.spec.uid, run.now)
+    assert psutil.wait_procs(outside, timeout=60)[1] == []
+    assert memory.find_groups(run.spec.uid) == []
+
+
+def groups_work() -> bool:
+    group = memory.make_group(uuid.uuid4().hex, None)
+    if group:
+        group.remove()
+    return group is not None
+
+
+def below(pid: int) -> list[psutil.Process]:
+    found = psutil.Process(pid).children(recursive=True)
+    return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize("leader_lives", [True, False])
+def test_reap_lost_harms_nobody_who_has_the_number_by_now(leader_lives):
+    script = SLEEPER if leader_lives else "sleep 1000 & echo $!"
+    leader = subprocess.Popen(["sh", "-c", script], start_new_session=True, stdout=subprocess.PIPE, text=True)
+    other = psutil.Process(int(leader.stdout.readline()))
+    if not leader_lives:
+        leader.wait()
+    started = time.time() - 100 if leader_lives else other.create_time() + 100
+    reused = replica.ReplicaRun(RunState.LOST, pid=leader.pid, shim_pid=leader.pid, started_at=started)
+    assert replica.reap_lost("no-such-run", reused) == 0
+    assert other.is_running()
+    os.killpg(leader.pid, signal.SIGKILL)
+    leader.wait()
+    leader.stdout.close()
 
 
 async def _until_readable(fd: int) -> None:

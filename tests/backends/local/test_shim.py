@@ -380,7 +380,7 @@ def test_a_kill_at_any_time_leaves_a_state_that_can_be_told(python, seed):
         assert run.now.exit.exit_code in (137, 143)
         assert {process.pid for process in run.processes()} <= {run.now.shim_pid}
     elif run.now.state is RunState.LOST:
-        replica.reap_lost(run.spec.uid)
+        replica.reap_lost(run.spec.uid, run.now)
     else:  # the shim came to nothing, so it can be tried again
         assert run.processes() == []
         run.launch().running()

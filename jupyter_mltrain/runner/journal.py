@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import Any, Final, Protocol
 
+from .backlog import Backlog
 from .document import Document
 from .log import Log
 from .outputs import Rich, Stream
@@ -21,7 +23,7 @@ CELL_LIMIT: Final = 16 << 20
 _SMALL: Final = 16 << 10
 _PIECE: Final = 64 << 10  # characters of a stream in one record
 _POINTS_KEPT: Final = 500  # of metrics, for a snapshot
-_POINTS_WAITING: Final = 500  # of metrics, until the next flush
+_REPORTS_AT_ONCE: Final = RATE // 2  # bytes, so that what else is new need not wait long for its turn
 _NOTES_KEPT: Final = 10
 
 
@@ -69,7 +71,7 @@ class Journal:
         self._scheduled = False
         self._next_snapshot = log.position + every
         self._large: dict[int, int] = {}  # cell -> bytes of large outputs in the log
-        self._waiting: deque[dict[str, Any]] = deque(maxlen=_POINTS_WAITING)
+        self._waiting = Backlog()
         self._points: deque[dict[str, Any]] = deque(maxlen=_POINTS_KEPT)
         self._notes: deque[dict[str, Any]] = deque(maxlen=_NOTES_KEPT)
         self._started: dict[str, Any] | None = None
@@ -108,9 +110,14 @@ class Journal:
         self._emit("metadata", {"metadata": bounded_metadata(self._document.metadata, RICH_LIMIT)})
 
     def metrics(self, step: int | None, time: float, values: dict[str, float | str]) -> None:
-        """Take a point; of very many between two flushes the oldest are left out."""
-        self._waiting.append({"step": step, "time": time, "values": values})
+        """Take a point. Very many in a short time are written bit by bit, and thinned where there is no more room."""
+        self._waiting.add({"step": step, "time": time, "values": values})
         self.touch()
+
+    @property
+    def points_left_out(self) -> int:
+        """How many points came for which there was no room."""
+        return self._waiting.left_out
 
     def progress(self, done: float, total: float | None) -> None:
         """Take what the user's code says of its progress."""
@@ -130,7 +137,9 @@ class Journal:
     def done(self, status: str, exit_code: int, error: dict[str, Any] | None, seconds: float) -> None:
         """Write how the run ended."""
         self.flush()
-        self._done = {"status": status, "exit_code": exit_code, "error": error, "seconds": seconds}
+        # Where it ended, too: a short end of the log need not reach back to the start of the last cell.
+        last = {key: self._started[key] for key in ("cell", "n", "of")} if self._started else {}
+        self._done = {"status": status, "exit_code": exit_code, "error": error, "seconds": seconds, **last}
         self._emit("done", self._done)
 
     def touch(self) -> None:
@@ -142,8 +151,7 @@ class Journal:
     def flush(self) -> None:
         """Write what changed."""
         self._flush_reports()
-        while self._document.changed:
-            self._flush_cell(self._document.changed.pop())
+        self._flush_cells()
 
     def _flush_on_time(self) -> None:
         if not (self._document.changed or self._waiting) and self._progress_sent:
@@ -151,17 +159,24 @@ class Journal:
             return
         before = self._log.position
         if not self._log.behind:
-            self.flush()
+            self._flush_reports(_REPORTS_AT_ONCE)
+            self._flush_cells()
         self._later(max(DELAY, (self._log.position - before) / RATE), self._flush_on_time)
 
-    def _flush_reports(self) -> None:
-        while self._waiting:
-            point = self._waiting.popleft()
+    def _flush_reports(self, limit: float = inf) -> None:
+        """Write points, beyond ``limit`` bytes no more, and the progress."""
+        end = self._log.position + limit
+        while self._waiting and self._log.position < end:
+            point = self._waiting.take()
             self._points.append(point)
             self._emit("metrics", point)
         if self._progress and not self._progress_sent:
             self._progress_sent = True
             self._emit("progress", self._progress)
+
+    def _flush_cells(self) -> None:
+        while self._document.changed:
+            self._flush_cell(self._document.changed.pop())
 
     def _flush_cell(self, index: int) -> None:
         outputs = self._document.cells[index].outputs

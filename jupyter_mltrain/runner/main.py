@@ -174,8 +174,8 @@ class Runner:
         """Leave everything where it belongs; nothing that fails here changes the exit code."""
         self._take_reports()
         self._mailbox.close()
-        if self._dropped:
-            self._tell(f"{self._dropped:,} calls of run.report() or run.progress() came too fast and were left out.")
+        if dropped := self._dropped + self._journal.points_left_out:
+            self._tell(f"{dropped:,} calls of run.report() or run.progress() came too fast and were left out.")
         self._document.close()
         ending = self._mark(ending)
         if widgets := self._executor.widgets():

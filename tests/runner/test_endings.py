@@ -359,3 +359,29 @@ def test_the_kernel_closes_its_sockets_under_no_thread(start: Any) -> None:
     assert run.end() == 0
     assert run.errors == ""
     assert [line for line in run.text.splitlines() if not line.startswith(PREFIX)] == []
+
+
+def test_a_history_reported_at_the_end_of_training_is_all_there(start: Any) -> None:
+    run = start(
+        "from jupyter_mltrain import run",
+        "for step in range(2000):\n    run.report(step=step, loss=1 / (step + 1))",
+    )
+    assert run.end() == 0
+    assert [point["step"] for point in run.reader.metrics] == list(range(2000))
+    assert run.reader.progress.notes == []
+
+
+def test_reports_that_had_to_be_left_out_are_counted(start: Any) -> None:
+    run = start(
+        "from jupyter_mltrain import run",
+        "for step in range(60_000):\n    run.report(step=step, loss=0.5)",
+        "import time\ntime.sleep(0.5)\nrun.report(step=60_000, loss=0.5)",
+    )
+    log, _ = run.process.communicate()  # no slower than the shim reads
+    reader = Rebuilder()
+    found = [record.data["step"] for record in reader.feed(log.decode()) if record.type == "metrics"]
+    (note,) = reader.progress.notes
+    assert "came too fast and were left out" in note
+    assert len(found) + int(note.split()[0].replace(",", "")) == 60_001
+    assert found == sorted(found)
+    assert found[-1] == 60_000

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jupyter_mltrain.runner import outputs as outputs_module
 from jupyter_mltrain.runner.document import Document
-from jupyter_mltrain.runner.journal import Journal
+from jupyter_mltrain.runner.journal import RATE, Journal
 from jupyter_mltrain.runner.outputs import OUTPUTS_LIMIT, TAIL_LIMIT, TEXT_LIMIT, Spill
 from jupyter_mltrain.runner.records import SNAPSHOT_EVERY, SUFFIX, Rebuilder
 
@@ -368,6 +368,25 @@ def test_the_log_holds_back_while_its_reader_is_slow() -> None:
     assert "later" in run.log.text
 
 
+def test_points_in_masses_are_written_bit_by_bit_and_all_of_them() -> None:
+    run = Run()
+    for step in range(5000):
+        run.journal.metrics(step, float(step), {"loss": 1.0})
+    pieces = []
+    while run.timers:
+        before = run.log.position
+        run.say(0, "stream", name="stdout", text="lively\n")
+        run.tick()
+        pieces.append(run.log.position - before)
+        if len(rebuilt(run.log.text).metrics) == 5000:
+            break
+    assert max(pieces) <= RATE
+    assert len(pieces) > 3
+    assert rebuilt(run.log.text).notebook["cells"][0]["outputs"][0]["text"] == "lively\n" * len(pieces)
+    assert [point["step"] for point in rebuilt(run.log.text).metrics] == list(range(5000))
+    assert run.journal.points_left_out == 0
+
+
 def test_progress_metrics_and_the_end_are_told(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.journal.start(1, 2, 4)
@@ -388,6 +407,25 @@ def test_progress_metrics_and_the_end_are_told(tmp_path: Path) -> None:
     run.journal.done("failed", 1, error, 2.5)
     reader = rebuilt(run.log.text)
     assert (reader.progress.status, reader.progress.exit_code, reader.progress.error) == ("failed", 1, error)
+
+
+def test_the_last_record_alone_tells_where_the_run_ended() -> None:
+    run = Run()
+    run.journal.start(2, 3, 4)
+    run.journal.done("failed", 1, {"name": "ValueError", "message": "no", "cell": 2}, 2.5)
+    progress = rebuilt(run.log.text.splitlines()[-1] + "\n").progress
+    assert (progress.status, progress.cell, progress.n, progress.of) == ("failed", 2, 3, 4)
+
+
+def test_metrics_and_the_end_are_read_without_the_notebook(busy_run: Run) -> None:
+    text, whole = busy_run.log.text, rebuilt(busy_run.log.text)
+    for start in (0, len(text) - SUFFIX):
+        reader = Rebuilder(cells=False, points=100)
+        kinds = {record.type for record in reader.feed(text[start:])}
+        assert kinds <= {"run", "start", "metrics", "line", "synced"}
+        assert reader.metrics == whole.metrics[-100:]
+        assert not reader.notebook["cells"]
+        assert (reader.progress.status, reader.progress.cell) == ("running", whole.progress.cell)
 
 
 def test_a_cell_that_is_put_in_shifts_what_comes_after() -> None:

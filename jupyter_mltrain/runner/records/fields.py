@@ -79,5 +79,11 @@ RECORD_FIELDS: Final[Mapping[str, Mapping[str, Check]]] = {
     "progress": {"done": _number, "total": _or_none(_number)},
     "metrics": {"step": _or_none(_is(int)), "time": _number, "values": _values},
     "note": {"text": _text},
-    "done": {"status": _text, "exit_code": _is(int), "error": _or_none(_object), "seconds": _number},
+    "done": {
+        "status": _text,
+        "exit_code": _is(int),
+        "error": _or_none(_object),
+        "seconds": _number,
+        **dict.fromkeys(("cell", "n", "of"), _or_none(_count)),
+    },
 }

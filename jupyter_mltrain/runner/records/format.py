@@ -30,7 +30,8 @@ metadata ``metadata`` of the notebook.
 progress ``done`` and ``total`` as the user's code reports them.
 metrics  ``step``, ``time`` (seconds since the epoch), ``values``; not-finite values are the strings of `NOT_FINITE`.
 note     ``text``: a word of the runner to the user.
-done     ``status``, ``exit_code``, ``error`` or null, ``seconds``.
+done     ``status``, ``exit_code``, ``error`` or null, ``seconds``; ``cell``, ``n``, ``of`` as the last ``start``
+         has them.
 synced   Closes a snapshot.
 ======== =============================================================================================================
 

@@ -66,10 +66,19 @@ class Rebuilder:
 
     Feed the log in order, in chunks of any size; ask for `notebook`, `progress` and `metrics` at any time. After a gap
     (the log was rotated, or the reader too slow) the notebook stays as it was until the log's next snapshot.
+
+    Parameters
+    ----------
+    cells:
+        False: take no cells and no outputs, only what says something without them, so that little is kept.
+    points:
+        So many of the newest `metrics` are kept.
     """
 
-    def __init__(self) -> None:
-        self._state = _State()
+    def __init__(self, *, cells: bool = True, points: int = METRICS_KEPT) -> None:
+        self._cells = cells
+        self._points = points
+        self._state = _State(points)
         self._snapshot: _State | None = None  # being read, to replace the state
         self._skipping = False  # within a snapshot that tells nothing new
         self._synced = False
@@ -161,7 +170,7 @@ class Rebuilder:
             return self._begin(record)
         if record.type == "synced":
             return self._end_of_snapshot(record)
-        if self._skipping:
+        if self._skipping or not (self._cells or record.type in _LOOSE):
             return None
         if self._snapshot is not None:
             self._snapshot.apply(record)
@@ -175,12 +184,12 @@ class Rebuilder:
         if not record.data.get("snapshot"):
             self._desync()
             self._synced = True
-            self._state = _State(record)
+            self._state = _State(self._points, record)
             return record
         if self._synced:
             self._skipping = True
         else:
-            self._snapshot = _State(record)
+            self._snapshot = _State(self._points, record)
         return None
 
     def _end_of_snapshot(self, record: Record) -> Record | None:
@@ -195,12 +204,12 @@ class Rebuilder:
 class _State:
     """What the records of one run add up to."""
 
-    def __init__(self, run: Record | None = None) -> None:
+    def __init__(self, points: int, run: Record | None = None) -> None:
         self._notebook: dict[str, Any] = {"metadata": {}, "nbformat": 4, "nbformat_minor": 5}
         self._cells: list[dict[str, Any]] = []
         self._outputs: list[list[dict[str, Any]]] = []
         self.progress = Progress()
-        self.metrics: deque[dict[str, Any]] = deque(maxlen=METRICS_KEPT)
+        self.metrics: deque[dict[str, Any]] = deque(maxlen=points)
         if run is not None:
             self._notebook.update(run.data["notebook"])
             self.progress.info = run.data["info"]
@@ -291,6 +300,9 @@ class _State:
         progress = self.progress
         progress.status, progress.exit_code = data["status"], data["exit_code"]
         progress.error, progress.seconds = data["error"], data["seconds"]
+        last: list[Any] = [data.get(key) for key in ("cell", "n", "of")]
+        if None not in last:
+            progress.cell, progress.n, progress.of = last
 
 
 def _missing() -> dict[str, Any]:

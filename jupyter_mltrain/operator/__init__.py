@@ -38,6 +38,7 @@ __all__ = [
     "OperatorEvent",
     "Pod",
     "check_manifest",
+    "failed",
     "findings",
     "published",
     "reconcile",
@@ -114,6 +115,13 @@ def findings(manifest: Mapping[str, Any]) -> list[Finding]:
     from . import preflight
 
     return preflight.findings(manifest)
+
+
+def failed(kind: str, status: Mapping[str, Any], now: datetime, reason: str, message: str) -> dict[str, Any]:
+    """Return the status of a job that has failed for a reason of which the rules know nothing."""
+    from . import conditions
+
+    return conditions.failed(kind, status, now, reason, message)
 
 
 def published(status: Mapping[str, Any]) -> dict[str, Any]:

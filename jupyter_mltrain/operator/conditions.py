@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -65,3 +65,14 @@ def _remaining(conditions: Sequence[Condition], type_: str) -> list[Condition]:
         return kept
     # Only the status turns: reason, message and both times of Running stay as they were.
     return [{**c, "status": "False"} if c["type"] == RUNNING else c for c in kept]
+
+
+def failed(kind: str, status: Mapping[str, Any], now: datetime, reason: str, message: str) -> dict[str, Any]:
+    """Return the status of a job of any kind that has failed for a reason of which the rules know nothing."""
+    conditions = updated(status.get("conditions") or [], now, FAILED, "True", reason, message)
+    if kind != "Job":
+        return {"completionTime": timestamp(now), **status, "conditions": conditions}
+    # batch/v1 has another word for the time of an update, no time of completion, and counts of what runs.
+    conditions[-1]["lastProbeTime"] = conditions[-1].pop("lastUpdateTime")
+    ended = {key: value for key, value in status.items() if key != "active"}
+    return {**ended, "ready": 0, "terminating": 0, "conditions": conditions}

@@ -16,13 +16,13 @@ import selectors
 import sqlite3
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from ...errors import BackendUnavailable, Conflict, MltrainError, StorageError
 from . import kubelet, leases, replica, tables
+from .abandon import abandon, in_words, log_of, write_down
 from .bell import Bell
 from .clock import Clock
 from .controller import Outcome, delete_pods, reconcile
@@ -31,12 +31,15 @@ from .liveness import start_supervisor
 from .records import Job, Pod
 from .replica import ExitRecord, ReplicaRun, RunState
 from .runspec import allocate_ports, pod_folder, run_folder, run_spec
-from .shim import ring_all
+from .shim import LONGEST_SLEEP, ring_all
 from .store import Store, setting
 from .upkeep import keep_budget, tend
 
 _RETRY_SECONDS = (0.2, 1.0, 5.0, 15.0, 30.0)
 """Waits before trying again when the disk refuses, e.g. because it is full."""
+
+_TRIES = 3
+"""How often in a row an error that nobody foresaw is taken for one that passes."""
 
 _DONE = -1.0
 
@@ -54,6 +57,7 @@ class Supervisor:
         self._stopped: set[str] = set()  # run uids that were asked to end
         self._refused: dict[str, ReplicaRun] = {}  # run uid -> why it cannot be started
         self._failures = 0
+        self._surprises = 0
 
     def _latest_moment(self) -> float:
         """Return when the job last changed, by the clock of that time."""
@@ -79,20 +83,25 @@ class Supervisor:
     def _try_cycle(self) -> float | None:
         try:
             seconds = self._cycle()
-        except (StorageError, BackendUnavailable) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody goes on looking after the job, or ends it
+            self._surprises += not isinstance(error, (StorageError, BackendUnavailable))
+            if self._surprises > _TRIES:
+                write_down(self.store.home)
+                abandon(self.store, self.job, error)
+                return _DONE
             self._tell_why_it_waits(error)
             seconds = _RETRY_SECONDS[min(self._failures, len(_RETRY_SECONDS) - 1)]
             self._failures += 1
         else:
-            self._failures = 0
+            self._failures = self._surprises = 0
         return seconds
 
-    def _tell_why_it_waits(self, error: MltrainError) -> None:
+    def _tell_why_it_waits(self, error: Exception) -> None:
         with contextlib.suppress(StorageError), self.store.write() as connection:
             job = tables.find_job(connection, self.job)
             if job is not None:
                 now = max(self.clock(), job.clock)
-                tables.record_event(connection, job.id, now, "Warning", "Retrying", error.message, job.name)
+                tables.record_event(connection, job.id, now, "Warning", "Retrying", in_words(error), job.name)
 
     def _cycle(self) -> float | None:
         """Look, decide, record, act. Return how long to sleep unless something happens, ``None`` for ever, or done."""
@@ -229,7 +238,7 @@ def _rest(job: Job, pods: list[Pod], changed: bool, outcome: Outcome, now: float
     times = [pod.due - now for pod in pods if pod.stage == "waiting" and not pod.gone and pod.due > now]
     if outcome.requeue_after is not None:
         times.append(outcome.requeue_after)
-    return max(0.0, min(times)) if times else None
+    return max(0.0, min(*times, LONGEST_SLEEP)) if times else None
 
 
 def _last_words(run: Path) -> str:
@@ -256,8 +265,7 @@ def main(arguments: list[str]) -> None:
     try:
         _look_after(Store(home), job, lock)
     except BaseException:
-        with (home / "supervisors.log").open("a", encoding="utf-8") as file:
-            traceback.print_exc(file=file)
+        write_down(home)
         raise
 
 
@@ -279,7 +287,7 @@ def _look_after(store: Store, job: str, lock: int) -> None:
 
 def _tell(store: Store, job: str, error: Exception) -> None:
     """Leave word of what should not happen where the user looks: the job goes on with the next supervisor."""
-    message = f"The supervisor failed: {type(error).__name__}: {error} (see {store.home / 'supervisors.log'})"
+    message = f"The supervisor could not do its work: {in_words(error)} (see {log_of(store.home)})"
     with store.write() as connection:
         found = tables.find_job(connection, job)
         if found is not None:

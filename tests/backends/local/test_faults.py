@@ -6,7 +6,6 @@ import asyncio
 import errno
 import json
 import os
-import select
 import signal
 import sqlite3
 import subprocess
@@ -156,6 +155,31 @@ def test_a_clock_set_back_between_supervisors_changes_nothing(machine) -> None:
     assert after.status["completionTime"] > before.status["startTime"]
 
 
+@pytest.mark.parametrize("kind", ["TFJob", "PyTorchJob", "Job"])
+@pytest.mark.parametrize("seconds", [26 * 86400, 10**12, 2**63 - 1])
+def test_a_deadline_may_be_as_far_away_as_the_api_server_lets_it(machine, kind: str, seconds: int) -> None:
+    job = machine.ended(machine.run("patient", "true", kind=kind, policy={"activeDeadlineSeconds": seconds}))
+    assert job.phase is Phase.SUCCEEDED
+    machine.at_rest()
+
+
+def test_the_longest_time_to_live_keeps_the_job(machine) -> None:
+    ref = machine.run("kept", "true", policy={"ttlSecondsAfterFinished": 2**31 - 1})
+    machine.ended(ref)
+    machine.at_rest()
+    assert machine.status(ref).phase is Phase.SUCCEEDED
+
+
+def test_a_grace_may_be_as_long_as_the_api_server_lets_it(machine) -> None:
+    script = "trap 'sleep 0.2; exit 6' TERM; echo ready; while :; do sleep 0.05; done"
+    ref = machine.run("slow", script, pod={"terminationGracePeriodSeconds": 2**63 - 1})
+    machine.running(ref)
+    machine.said(ref, "slow-worker-0", "ready")
+    machine.call(machine.backend.cancel, ref)
+    machine.at_rest()
+    assert machine.status(ref).replicas[0].exit_code == 6
+
+
 # Commands
 
 
@@ -186,20 +210,11 @@ def test_a_command_that_ignores_sigterm_is_killed_after_its_grace(machine) -> No
     script = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
     ref = machine.run("deaf", script, pod={"terminationGracePeriodSeconds": 1})
     machine.running(ref)
-    read_until(machine, ref, "deaf-worker-0", "ready")
+    machine.said(ref, "deaf-worker-0", "ready")
     machine.call(machine.backend.cancel, ref)
     machine.at_rest()
     job = machine.status(ref)
     assert (job.phase, job.replicas[0].exit_code) == (Phase.CANCELLED, 137)
-
-
-def read_until(machine, ref, replica: str, word: str) -> None:
-    async def read() -> None:
-        async for chunk in machine.backend.logs(ref, replica, follow=True):
-            if word in chunk.text:
-                return
-
-    asyncio.run(asyncio.wait_for(read(), PATIENCE))
 
 
 @pytest.mark.parametrize(
@@ -305,21 +320,10 @@ def test_fresh_folder_opened_by_many_at_once(tmp_path: Path) -> None:
     assert [process.wait(PATIENCE) for process in processes] == [0] * 6
 
 
-def kill_supervisor(machine) -> None:
-    """Kill the supervisors and wait until they have let go of everything, the locks too."""
-    for supervisor in machine.supervisors():
-        fd = os.pidfd_open(supervisor.pid)
-        try:
-            supervisor.kill()
-            assert select.select([fd], [], [], PATIENCE)[0]
-        finally:
-            os.close(fd)
-
-
 def test_one_look_at_a_job_replaces_a_supervisor_that_was_killed(machine) -> None:
     ref = machine.submit(machine.waiting("lonely"))
     machine.running(ref)
-    kill_supervisor(machine)
+    machine.kill_supervisors()
     assert machine.status(ref).phase is Phase.RUNNING
     [supervisor] = machine.supervisors()
     machine.cue("lonely-worker-0", 3)
@@ -333,7 +337,7 @@ def test_a_look_at_a_waiting_job_sees_to_the_one_that_holds_it_up(make_machine) 
     first = machine.submit(machine.waiting("first"))
     machine.running(first)
     second = machine.run("second", "true")
-    kill_supervisor(machine)
+    machine.kill_supervisors()
     machine.cue("first-worker-0", 0)
     assert machine.status(second).queue_position == 1
     machine.at_rest()
@@ -353,7 +357,7 @@ def test_who_follows_a_log_sees_its_end_though_the_supervisor_was_killed(machine
         followers = machine.backend.store.job_folder(ref.id) / "replicas" / "told-worker-0" / "followers"
         while not list(followers.iterdir()):
             await asyncio.sleep(0)
-        await asyncio.to_thread(kill_supervisor, machine)
+        await asyncio.to_thread(machine.kill_supervisors)
         machine.cue("told-worker-0", 0)
         return await asyncio.wait_for(following, PATIENCE)
 

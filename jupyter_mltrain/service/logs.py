@@ -195,7 +195,7 @@ async def read_end(
     while True:
         end, first = await _read_end(backend, ref, replica, asked, raw=raw, ended=ended)
         whole = first is None or not end.page.truncated or first == start
-        if whole or len(end.page.lines) >= lines:
+        if whole or len(end.page.lines) >= max(lines, 1):  # from the end of one on, what the last line has is known
             return replace(end, page=_newest(end.page, lines))
         asked, start = asked * _TAIL_GROWTH, first
 

@@ -17,9 +17,10 @@ from typing import Any, Final, Protocol
 from ..model.findings import Finding, Severity
 from .read import INJECTED_TAG, PARAMETERS_TAG
 from .script_cell import CellExport
+from .script_missing import Shells, note_missing
 from .script_parts import Notes
 from .script_preamble import preamble
-from .script_scope import Survey, trees
+from .script_scope import Survey, pieces, trees
 from .script_source import block, commented
 
 EXPECTED_ERROR_TAG: Final = "raises-exception"
@@ -93,12 +94,14 @@ def export_script(cells: Cells, *, parameters_source: str | None = None, name: s
     """
     found = _with_parameters([_cell(each, index) for index, each in enumerate(_cells(cells))], parameters_source)
     code = [cell for cell in found if cell.type == "code"]
-    survey = Survey([tree for cell in code for tree in trees(cell.source)])
+    every = [tree for cell in code for tree in trees(cell.source)]
+    survey = Survey(every)
     taken = set(re.findall(r"\w+", "\n".join(cell.source for cell in code)))
     notes = Notes(_free_name("_nb", taken))
     export = CellExport(notes, taken, survey.bound, survey.reads(_RESULTS))
-    body = "\n\n".join(_blocks(found, export))
-    return Script(_assembled(body, export, survey, name), tuple(notes.findings))
+    body = "\n\n".join(_blocks(found, export, Shells(every)))
+    findings = sorted(notes.findings, key=lambda finding: (finding.where["cell"], finding.where["line"]))
+    return Script(_assembled(body, export, survey, name), tuple(findings))
 
 
 def _cells(cells: Cells) -> Iterable[SourceCell | Mapping[str, Any] | str]:
@@ -134,7 +137,7 @@ def _free_name(name: str, taken: set[str]) -> str:
     return name
 
 
-def _blocks(cells: Sequence[_Cell], export: CellExport) -> Iterator[str]:
+def _blocks(cells: Sequence[_Cell], export: CellExport, shells: Shells) -> Iterator[str]:
     """Yield each cell's text with its marker."""
     number, draws, awaits = 0, False, False
     for cell in cells:
@@ -146,7 +149,8 @@ def _blocks(cells: Sequence[_Cell], export: CellExport) -> Iterator[str]:
             yield marker
             continue
         number += 1
-        survey = Survey(list(trees(cell.source)))
+        code = list(pieces(cell.source))
+        survey = Survey([piece.tree for piece in code])
         text = export.cell(cell.source, cell.index or 0, number)
         if survey.draws and not draws:
             text = f"{export.notes.use('use_figures')}()\n{text}"
@@ -158,6 +162,8 @@ def _blocks(cells: Sequence[_Cell], export: CellExport) -> Iterator[str]:
         if EXPECTED_ERROR_TAG in cell.tags:
             text = block(f"with {export.notes.use('expected_error')}():", text)
         _note_limits(cell, survey, export.notes)
+        for piece in code:
+            note_missing(piece, shells, export.notes)
         yield f"{marker}\n{text}"
 
 

@@ -313,8 +313,7 @@ class Piece:
     def _stop(self, source: str, reason: str) -> str:
         """Return what stops the script in the place of code that cannot be turned."""
         first = source.splitlines()[0]
-        hint = "Write this in plain Python, or run the notebook itself."
-        self.notes.note("unsupported", Severity.ERROR, f"the script stops at {first!r}: {reason}.", hint)
+        self.notes.stop(first, reason)
         return f"{commented(source)}\nraise NotImplementedError({literal(f'{first}: {reason}')})"
 
 

@@ -117,9 +117,16 @@ def _options(line: str, flags: str, valued: str = "") -> tuple[dict[str, str], s
     return options, line
 
 
+_KEEP_GOING: Final = re.compile(r"\A\s*--no-raise-error\b\s*")
+
+
+def _timeit_options(line: str) -> tuple[dict[str, str], str]:
+    return _options(line, "tcqo", "nrpv")
+
+
 def _time(magic: Magic, notes: Notes) -> Replacement:
-    keep_going = re.match(r"\s*--no-raise-error\b\s*", magic.line)
-    line = magic.line[keep_going.end() :] if keep_going else magic.line
+    keep_going = _KEEP_GOING.match(magic.line)
+    line = _KEEP_GOING.sub("", magic.line)
     if line.strip() and magic.body:
         return Refusal("a statement stands directly after %%time")
     opening = f"with {notes.use('timed')}({'raise_error=False' if keep_going else ''}):"
@@ -127,7 +134,7 @@ def _time(magic: Magic, notes: Notes) -> Replacement:
 
 
 def _timeit(magic: Magic, notes: Notes) -> Replacement:
-    options, rest = _options(magic.line, "tcqo", "nrpv")
+    options, rest = _timeit_options(magic.line)
     statement, setup = (rest, "") if magic.body is None else (magic.body.rstrip("\n"), rest)
     arguments = [literal(statement)] + ([literal(setup)] if setup.strip() else [])
     for letter, name in (("n", "number"), ("r", "repeat"), ("p", "precision")):
@@ -139,6 +146,15 @@ def _timeit(magic: Magic, notes: Notes) -> Replacement:
         return Refusal("%timeit with -c, or of another magic, needs IPython")
     code = f"{notes.use('timeit')}({', '.join(arguments)})"
     return Call(code, returns="o" in options, assigns=options.get("v", ""))
+
+
+def timed_code(magic: Magic) -> str:
+    """Return the code that ``%time``, ``%timeit`` or ``%%capture`` runs."""
+    if magic.body is not None:
+        return magic.body
+    if magic.name == "timeit":
+        return _timeit_options(magic.line)[1]
+    return _KEEP_GOING.sub("", magic.line)
 
 
 def _has_magics(code: str) -> bool:

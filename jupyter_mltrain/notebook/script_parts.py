@@ -43,6 +43,11 @@ class Notes:
         where = {"cell": self.cell, "line": self.line}
         self.findings.append(Finding(code, severity, f"Cell {self.cell}, line {self.line}: {message}", hint, where))
 
+    def stop(self, code: str, reason: str) -> None:
+        """Add the finding that the script stops at some code."""
+        hint = "Write this in plain Python, or run the notebook itself."
+        self.note("unsupported", Severity.ERROR, f"the script stops at {code!r}: {reason}.", hint)
+
     def text(self, text: str) -> str:
         """Return code for a text in which IPython fills in ``{x}`` and ``$x``."""
         return f"{self.use('expand')}({literal(text)})" if re.search(r"[{}$]", text) else literal(text)

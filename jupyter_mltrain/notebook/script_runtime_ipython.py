@@ -24,10 +24,24 @@ LINE_MAGICS: dict[str, Callable[[str], Any]] = {
 }
 
 
+def write_cell(line: str, cell: str) -> None:
+    """Do what ``%%writefile`` does."""
+    *options, path = line.split()
+    writefile(path, cell, append=bool(options))
+
+
+CELL_MAGICS: dict[str, Callable[[str, str], Any]] = {
+    "bash": lambda line, cell: script(f"bash {line}", cell),
+    "script": script,
+    "sh": lambda line, cell: script(f"sh {line}", cell),
+    "writefile": write_cell,
+}
+
+
 class Shell:
     """The part of IPython's shell that needs no IPython."""
 
-    user_ns = property(lambda self: globals())
+    user_ns = user_global_ns = property(lambda self: globals())
 
     def system(self, cmd: str) -> None:
         """Run a command and print what it prints."""
@@ -50,15 +64,10 @@ class Shell:
         return self.run_line_magic(name, rest, 2)
 
     def run_cell_magic(self, magic_name: str, line: str, cell: str) -> None:
-        """Run ``%%bash``, ``%%sh``, ``%%script`` or ``%%writefile``."""
-        line = expand(line, 2)
-        if magic_name == "writefile":
-            *options, path = line.split()
-            writefile(path, cell, append=bool(options))
-        elif magic_name in ("bash", "sh", "script"):
-            script(line if magic_name == "script" else f"{magic_name} {line}", cell)
-        else:
+        """Run one of ``CELL_MAGICS``."""
+        if magic_name not in CELL_MAGICS:
             raise NotInScript(f"%%{magic_name} needs IPython, which a plain script does not have")
+        CELL_MAGICS[magic_name](expand(line, 2), cell)
 
     def __getattr__(self, name: str) -> Any:
         raise NotInScript(f"get_ipython().{name} needs IPython, which a plain script does not have")

@@ -2,20 +2,27 @@
 
 import asyncio
 import atexit
+import threading
 from collections.abc import Awaitable
 from typing import Any
 
 
+def set_running(loop: Any, running: bool) -> None:
+    """Let a loop look as if it ran, as it does between a notebook's awaits; so ``asyncio.run()`` fails here too."""
+    loop._thread_id = threading.get_ident() if running else None
+    asyncio._set_running_loop(loop if running else None)
+
+
 def leave_loop() -> None:
     """At the end, cancel the tasks that still run."""
-    asyncio._set_running_loop(None)
+    set_running(loop.get_loop(), False)
     loop.close()
 
 
 def enter_loop() -> asyncio.Runner:
     """Start the event loop of all cells. Their plain code may start tasks too: in a notebook the loop always runs."""
     runner = asyncio.Runner()
-    asyncio._set_running_loop(runner.get_loop())
+    set_running(runner.get_loop(), True)
     atexit.register(leave_loop)
     return runner
 
@@ -29,11 +36,11 @@ def wait(awaitable: Awaitable[Any]) -> Any:
     async def main() -> Any:
         return await awaitable
 
-    asyncio._set_running_loop(None)
+    set_running(loop.get_loop(), False)
     try:
         return loop.run(main())
     finally:
-        asyncio._set_running_loop(loop.get_loop())
+        set_running(loop.get_loop(), True)
 
 
 def between_cells() -> None:

@@ -6,30 +6,39 @@ import ast
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, TypeGuard
 
+from .script_magics import timed_code
 from .script_parts import magic_of
-from .script_source import parse
+from .script_source import Python, parse
 
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _CODE_MAGICS: Final = ("time", "timeit", "capture")
-_LOOP: Final = frozenset(["create_task", "ensure_future", "get_running_loop", "current_task", "all_tasks"])
+_LOOP: Final = frozenset(["asyncio", "anyio", "nest_asyncio"])  # they can tell whether a loop runs
 _CHILDREN: Final = frozenset(["subprocess", "multiprocessing", "concurrent", "joblib", "system", "popen", "fork"])
 _FIGURES: Final = frozenset(["matplotlib", "seaborn", "pylab"])
 _DRAWING: Final = frozenset(["plot", "hist", "boxplot", "from_estimator", "from_predictions"])  # pandas, scikit-learn
 
 
-def trees(source: str) -> Iterator[ast.Module]:
-    """Yield a cell's tree and those of the code in ``%%time``, ``%timeit`` and ``%%capture``; none for bad code."""
+def pieces(source: str, lines_above: int = 0) -> Iterator[Python]:
+    """Yield a cell's code and that in ``%%time``, ``%timeit`` and ``%%capture``; none for bad code.
+
+    ``lines_above`` is how many lines of the cell stand above ``source``.
+    """
     try:
-        tree = parse(source).tree
+        python = parse(source).shifted(lines_above)
     except SyntaxError:
         return
-    yield tree
-    for node in ast.walk(tree):
-        magic = magic_of(node) if isinstance(node, ast.Call) else None
-        if magic and magic.name in _CODE_MAGICS:
-            yield from trees(magic.line if magic.body is None else magic.body)
+    yield python
+    for node in ast.walk(python.tree):
+        if isinstance(node, ast.Call) and (magic := magic_of(node)) and magic.name in _CODE_MAGICS:
+            line = python.lines[node.lineno - 1]
+            yield from pieces(timed_code(magic), line - (magic.body is None))
+
+
+def trees(source: str) -> Iterator[ast.Module]:
+    """Yield the trees of a cell's ``pieces``."""
+    return (piece.tree for piece in pieces(source))
 
 
 def top_level(node: ast.AST) -> Iterator[ast.AST]:
@@ -72,10 +81,11 @@ def bound_names(statement: ast.stmt) -> set[str]:
     """Return the names that a statement binds or deletes in its scope."""
     nodes = list(top_level(statement))
     private = {id(name) for node in nodes for each in _generators(node) for name in ast.walk(each.target)}
-    return {name for node in nodes if id(node) not in private for name in _bound_by(node)}
+    return {name for node in nodes if id(node) not in private for name in bound_by(node)}
 
 
-def _bound_by(node: ast.AST) -> list[str]:
+def bound_by(node: ast.AST) -> list[str]:
+    """Return the names that one node binds or deletes, not those in nodes below it."""
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
             return [name]
@@ -158,15 +168,15 @@ class Survey:
         every = [node for tree in all_trees for node in ast.walk(tree)]
         magics = {node: magic for node in every if isinstance(node, ast.Call) and (magic := magic_of(node))}
         without = {each for call in magics for each in ast.walk(call)}
-        without |= {each for node in every if _is_ipython_import(node) for each in ast.iter_child_nodes(node)}
+        without |= {each for node in every if is_ipython_import(node) for each in ast.iter_child_nodes(node)}
         nodes = [node for node in every if node not in without]
         outside = [node for tree in all_trees for node in top_level(tree) if node not in without]
         imported, attributes = _imported(nodes), {node.attr for node in nodes if isinstance(node, ast.Attribute)}
         asynchronous = any(isinstance(node, ast.Await) for node in outside) or any(map(is_asynchronous, all_trees))
 
         self.loaded = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-        self.bound = frozenset(name for node in nodes for name in _bound_by(node))
-        self.awaits = asynchronous or bool(_LOOP & (self.loaded | attributes))
+        self.bound = frozenset(name for node in nodes for name in bound_by(node))
+        self.awaits = asynchronous or bool(_LOOP & imported)
         names = {magic.name for magic in magics.values()}
         self.draws = bool(_FIGURES & (imported | names) or _DRAWING & attributes)
         self.calls = any(isinstance(node, ast.Call) for node in outside)
@@ -186,7 +196,8 @@ def _imported(nodes: Sequence[ast.AST]) -> set[str]:
     return {name.split(".")[0] for name in modules}
 
 
-def _is_ipython_import(node: ast.AST) -> bool:
+def is_ipython_import(node: ast.AST) -> TypeGuard[ast.ImportFrom]:
+    """Say whether a node is ``from IPython import ...``, or from a module in it."""
     return isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "IPython"
 
 

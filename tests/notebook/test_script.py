@@ -117,6 +117,7 @@ _nb.show_figures()
 # %% [cell 2]
 with _nb.capture() as out:
     _nb.timeit("f(x)", number=10, repeat=2)
+_nb.show_figures()
 
 # %% [cell 3]
 result = _nb.script("bash", """\\

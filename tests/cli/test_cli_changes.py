@@ -32,6 +32,13 @@ def test_exit_codes_tell_the_end(mltrain: Mltrain, tmp_path: Path) -> None:
         assert ("Succeeded" if code == 0 else "has failed because 1 Worker replica(s) failed") in done.stdout
 
 
+@pytest.mark.parametrize("framework", ["none", "tensorflow"])
+def test_a_deadline_beyond_the_calendar_never_comes(mltrain: Mltrain, notebook: NotebookWriter, framework: str) -> None:
+    path = notebook("print('done')")
+    done = mltrain.run("submit", path, "--framework", framework, "--deadline", "999999999999", "--wait")
+    assert "Succeeded" in done.stdout
+
+
 def test_apply_reads_standard_input_and_refuses_a_second_of_the_same_name(mltrain: Mltrain) -> None:
     mltrain.run("apply", "-f", "-", "--wait", stdin=manifest("once", "true"))
     again = mltrain.run("apply", "-f", "-", stdin=manifest("once", "true"), code=2)

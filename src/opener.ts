@@ -44,6 +44,11 @@ class Tab extends MainAreaWidget<LazyWidget> {
     super({ content: new LazyWidget(() => load(this), onError) });
     this.toolbar.hide(); // nobody has put anything into it
   }
+
+  /** How it would be opened again as it is now. */
+  get current(): Tab['args'] {
+    return { ...this.args, ...this.content.state };
+  }
 }
 
 /** Opens the panel and the tabs in the application's shell, and brings them back after a reload. */
@@ -107,15 +112,14 @@ export class Opener implements IOpener {
 
   private _addSubmit(path: string, job?: string): Tab {
     const { app, notebooks, services, trans } = this._options;
-    const ensureSaved = (): Promise<boolean> => notebooks.ensureSaved(path);
     const load = async (tab: Tab): Promise<Widget> =>
       new (await import('./widgets/submit')).SubmitWidget({
         ...services,
         path,
         job,
         fileChanged: app.serviceManager.contents.fileChanged,
-        ensureSaved,
-        save: (extension, text) => notebooks.saveBeside(path, extension, text),
+        ensureSaved: path => notebooks.ensureSaved(path),
+        save: (path, extension, text) => notebooks.saveBeside(path, extension, text),
         close: () => tab.dispose()
       });
     const tab = new Tab({ path }, load, this._onError);
@@ -152,13 +156,17 @@ export class Opener implements IOpener {
   }
 
   private _restore(restorer: ILayoutRestorer): void {
-    const args = (tab: Tab): Tab['args'] => ({ ...tab.args, name: tab.title.label, ...tab.content.state });
+    const args = (tab: Tab): Tab['args'] => ({ ...tab.current, name: tab.title.label });
     void restorer.restore(this._jobs, { command: CommandIDs.openJob, args, name: tab => `job:${tab.args.id}` });
-    void restorer.restore(this._submits, { command: CommandIDs.submit, args, name: tab => `submit:${tab.args.path}` });
+    void restorer.restore(this._submits, {
+      command: CommandIDs.submit,
+      args,
+      name: tab => `submit:${tab.current.path}`
+    });
   }
 
   private _find(tracker: WidgetTracker<Tab>, key: string, value: string): Tab | undefined {
-    return tracker.find(tab => tab.args[key] === value);
+    return tracker.find(tab => tab.current[key] === value);
   }
 
   private _onError = (error: unknown): void => {

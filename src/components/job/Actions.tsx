@@ -3,6 +3,7 @@ import { useLayoutEffect, useRef, useState, type RefObject } from 'react';
 
 import { CommandIDs } from '../../commands';
 import type { JobSummary } from '../../types';
+import { canOpenNotebook, openNotebook } from '../common/notebook';
 import type { ITabProps } from './JobView';
 
 type Action = JobSummary['actions'][number];
@@ -47,12 +48,12 @@ export function Actions(
           {trans.__('Resubmit with Changes…')}
         </button>
       )}
-      {isContentsPath(notebook) && (
+      {canOpenNotebook(notebook) && (
         <button
           type="button"
           className="jp-mltrain-Button"
           title={notebook}
-          onClick={() => void services.commands.execute('docmanager:open', { path: notebook })}
+          onClick={() => void openNotebook(services, notebook, trans)}
         >
           {trans.__('Open Notebook')}
         </button>
@@ -73,11 +74,6 @@ function actionTitle(action: Action, trans: TranslationBundle): string {
     delete: trans.__('Delete…')
   };
   return titles[action];
-}
-
-/** A job that was submitted elsewhere names its notebook by a path of the file system: nothing to open here. */
-function isContentsPath(path: string): boolean {
-  return path !== '' && !path.startsWith('/') && !path.startsWith('..');
 }
 
 /**

@@ -6,7 +6,7 @@ import type { JobSummary } from '../../types';
 import { Elapsed, localTime, StateIcon } from '../common';
 import { whySentence } from '../job/why';
 import { actionIcons, actionWord, quickActions, type Action } from './actions';
-import { dayWords, metricWords, replicaWords, rowWords } from './words';
+import { cellWords, dayWords, metricWords, nameTitle, replicaWords, rowWords } from './words';
 
 /** What can happen in a row. The same functions for all rows, so that a row is drawn again only if it has changed. */
 export interface IRowEvents {
@@ -53,9 +53,7 @@ export const JobRow = memo(function JobRow(props: IRowProps): JSX.Element {
       <div role="gridcell" className="jp-mltrain-JobRow-main">
         <div className="jp-mltrain-JobRow-line">
           <StateIcon phase={job.phase} trans={trans} bare />
-          <span className="jp-mltrain-JobRow-name" title={job.name}>
-            {job.name}
-          </span>
+          <Name job={job} />
           <span className="jp-mltrain-JobRow-kind">{job.kind}</span>
           <When job={job} paused={paused} trans={trans} />
         </div>
@@ -68,6 +66,19 @@ export const JobRow = memo(function JobRow(props: IRowProps): JSX.Element {
     </div>
   );
 });
+
+/** Characters at a name's end that are always to be seen: the hyphen and the hash that tell one job from the next. */
+const TAIL = 9;
+
+/** The job's name; where it is too long, its middle is cut. */
+function Name({ job }: Pick<IRowProps, 'job'>): JSX.Element {
+  return (
+    <span className="jp-mltrain-JobRow-name" title={nameTitle(job)}>
+      <span>{job.name.slice(0, -TAIL)}</span>
+      <span>{job.name.slice(-TAIL)}</span>
+    </span>
+  );
+}
 
 /** How long a job has run, or on which day it ended. */
 function When({ job, paused, trans }: Pick<IRowProps, 'job' | 'paused' | 'trans'>): JSX.Element {
@@ -112,7 +123,7 @@ function Run({ job, trans }: Pick<IRowProps, 'job' | 'trans'>): JSX.Element {
         <span className="jp-mltrain-JobRow-replicas">{replicaWords(job)}</span>
         {progress && (
           <span className="jp-mltrain-JobRow-progress">
-            <span title={progress.title}>{trans.__('cell %1/%2', progress.done, progress.total)}</span>
+            <span title={progress.title}>{cellWords(progress, trans)}</span>
             <span className="jp-mltrain-JobRow-percent">{`${percent}%`}</span>
           </span>
         )}
@@ -130,7 +141,11 @@ function Run({ job, trans }: Pick<IRowProps, 'job' | 'trans'>): JSX.Element {
               <div style={{ transform: `scaleX(${progress.fraction})` }} />
             </div>
           )}
-          {metric && <span className="jp-mltrain-JobRow-metric">{metric}</span>}
+          {metric && (
+            <span className="jp-mltrain-JobRow-metric" title={metric.join(' ')}>
+              <span>{metric[0]}</span> <span>{metric[1]}</span>
+            </span>
+          )}
         </div>
       )}
     </>

@@ -5,6 +5,7 @@ import { CommandIDs } from '../../commands';
 import { phaseIcons } from '../../icons';
 import type { IServices } from '../../tokens';
 import type { JobSummary } from '../../types';
+import { canOpenNotebook, openNotebook } from '../common/notebook';
 import { planBulk, type BulkAction } from './bulk';
 import type { MenuEntry } from './menu';
 import { raiseMemory } from './raise';
@@ -57,13 +58,8 @@ export function jobMenu(services: IServices, job: JobSummary, trans: Translation
   return [
     { label: trans.__('Open'), execute: () => open(services, id) },
     { label: trans.__('Open Log'), execute: () => open(services, id, 'logs') },
-    ...(isContentsPath(notebook)
-      ? [
-          {
-            label: trans.__('Open Notebook'),
-            execute: () => services.commands.execute('docmanager:open', { path: notebook })
-          }
-        ]
+    ...(canOpenNotebook(notebook)
+      ? [{ label: trans.__('Open Notebook'), execute: () => openNotebook(services, notebook, trans) }]
       : []),
     null,
     ...(job.outOfMemory
@@ -91,9 +87,4 @@ export function bulkMenu(
     entry('cancel', trans.__('Cancel %1 Jobs…', count('cancel'))),
     entry('delete', trans.__('Delete %1 Jobs…', count('delete')))
   ];
-}
-
-/** A job that was submitted elsewhere names its notebook by a path of the file system: nothing to open here. */
-function isContentsPath(path: string): boolean {
-  return path !== '' && !path.startsWith('/') && !path.startsWith('..');
 }

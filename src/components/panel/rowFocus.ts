@@ -15,7 +15,7 @@ export function useRowFocus(scroller: RefObject<HTMLDivElement>): IRowFocus {
   const isInside = useRef(false);
   const focus = useMemo<IRowFocus>(
     () => ({
-      now: () => activeRow(scroller.current)?.focus({ preventScroll: true }),
+      now: () => focusOn(activeRow(scroller.current), scroller.current),
       next: () => void (isWanted.current = true),
       onFocus: () => void (isInside.current = true),
       // React tells of no blur while it takes rows away: then the focus is still ours.
@@ -27,10 +27,16 @@ export function useRowFocus(scroller: RefObject<HTMLDivElement>): IRowFocus {
     const isLost = isInside.current && document.activeElement === document.body;
     if (isWanted.current || isLost) {
       isWanted.current = false;
-      (activeRow(scroller.current) ?? scroller.current)?.focus({ preventScroll: true });
+      focusOn(activeRow(scroller.current) ?? scroller.current, scroller.current);
     }
   });
   return focus;
+}
+
+/** The list scrolls to its row by itself; the panel, where it is low, is to scroll to the list. */
+function focusOn(target: HTMLElement | null, list: HTMLElement | null): void {
+  target?.focus({ preventScroll: true });
+  list?.scrollIntoView({ block: 'nearest' });
 }
 
 function activeRow(list: HTMLElement | null): HTMLElement | null {

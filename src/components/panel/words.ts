@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Inventory, JobSummary } from '../../types';
-import { bytes, gpusOf, phaseWord } from '../common';
+import type { Inventory, JobSummary, Progress } from '../../types';
+import { bytes, gpusOf, measured, phaseWord } from '../common';
 
 /** What stands between facts in a line. */
 const DOT = ' · ';
@@ -21,14 +21,20 @@ function placeOf(role: string): number {
   return (ROLES.indexOf(role) + ROLES.length + 1) % (ROLES.length + 1);
 }
 
-/** Return the newest value of the metric that says most: `loss 0.0092`; `''` if there is none. */
-export function metricWords({ metrics }: JobSummary): string {
+/** Return name and newest value of the metric that says most: `loss`, `0.0092`; null: there is none. */
+export function metricWords({ metrics }: JobSummary): readonly [name: string, value: string] | null {
   const name = ['loss', 'val_loss'].find(known => known in metrics) ?? Object.keys(metrics)[0];
-  return name === undefined ? '' : `${name} ${short(metrics[name])}`;
+  return name === undefined ? null : [name, measured(metrics[name], 3)];
 }
 
-function short(value: number | null): string {
-  return value === null ? 'NaN' : String(Number(value.toPrecision(3)));
+/** Return which cell runs, or how many have ended: `cell 7/12`. */
+export function cellWords({ done, total, running }: Progress, trans: TranslationBundle): string {
+  return trans.__('cell %1/%2', running === null ? done : Math.min(done + 1, total), total);
+}
+
+/** Return what a row's tooltip says: names are cut, and those of notebooks in other scripts are not in the job's. */
+export function nameTitle({ name, notebook }: JobSummary): string {
+  return [name, notebook].filter(Boolean).join('\n');
 }
 
 /** Return what a screen reader says of a row. */

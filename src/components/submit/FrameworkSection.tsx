@@ -14,7 +14,7 @@ import { frameworkWords, freeWords, roleWords, strategyWords, whyNoGpu } from '.
 /** What kind of job it is, and its replicas. */
 export function FrameworkSection({ model, places }: { model: SubmitModel; places: PlacesModel }): JSX.Element {
   const { draft, trans } = useForm();
-  const { framework, detected, place } = useModel(model);
+  const { framework, detected, place, isPlanning } = useModel(model);
   const { backends } = useModel(places);
   const backend = placeOf(backends, place);
   const inventory = backend && places.inventory(backend.name);
@@ -43,7 +43,11 @@ export function FrameworkSection({ model, places }: { model: SubmitModel; places
       {framework ? (
         <Roles framework={framework} inventory={inventory} whyNot={whyNoGpu(backend, inventory, trans)} />
       ) : (
-        <p className="jp-mltrain-Quiet">{trans.__('Looking at the imports…')}</p>
+        <p className="jp-mltrain-Quiet">
+          {isPlanning
+            ? trans.__('Looking at the imports…')
+            : trans.__('What the notebook imports is not known: the checks say why. A framework can be chosen here.')}
+        </p>
       )}
       <Extra extra={draft.extra} />
     </>

@@ -37,6 +37,7 @@ export interface IScript {
 export class SubmitModel extends Model {
   constructor(private readonly _options: SubmitModel.IOptions) {
     super();
+    this._path = _options.path;
     this._pause = new Debouncer(() => this.replan(), PAUSE);
     const state = _options.store.read();
     if (state) {
@@ -47,7 +48,7 @@ export class SubmitModel extends Model {
 
   /** The notebook, as the contents manager names it. */
   get path(): string {
-    return this._options.path;
+    return this._path;
   }
 
   get draft(): IDraft {
@@ -180,6 +181,13 @@ export class SubmitModel extends Model {
     this.edit(() => EMPTY);
   }
 
+  /** Go with the notebook, which has another path now. */
+  move(path: string): void {
+    this._path = path;
+    this._options.store.move(path);
+    void this.replan();
+  }
+
   setStays(stays: boolean): void {
     this._setState({ stays });
   }
@@ -305,6 +313,7 @@ export class SubmitModel extends Model {
   }
 
   private readonly _pause: Debouncer;
+  private _path: string;
   private _state: IState = { draft: EMPTY, token: newToken(), detected: null, stays: false };
   private _plan: Plan | null = null;
   private _form: readonly IParameter[] | null = null;

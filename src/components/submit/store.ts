@@ -17,13 +17,13 @@ export interface IStore {
   read(): IState | null;
   write(state: IState): void;
   clear(): void;
+  /** The notebook has another path now: the form goes with it. */
+  move(path: string): void;
 }
 
 /** Keeps the form in the browser's tab: it survives a reload, is nobody else's, and goes with the tab. */
 export class TabStore implements IStore {
-  constructor(path: string) {
-    this._key = `jupyter-mltrain:submit:${path}`;
-  }
+  constructor(private _path: string) {}
 
   read(): IState | null {
     try {
@@ -45,5 +45,16 @@ export class TabStore implements IStore {
     window.sessionStorage.removeItem(this._key);
   }
 
-  private readonly _key: string;
+  move(path: string): void {
+    const state = this.read();
+    this.clear();
+    this._path = path;
+    if (state) {
+      this.write(state);
+    }
+  }
+
+  private get _key(): string {
+    return `jupyter-mltrain:submit:${this._path}`;
+  }
 }

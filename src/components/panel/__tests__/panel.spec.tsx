@@ -1,3 +1,4 @@
+import { ServerConnection } from '@jupyterlab/services';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { act, fireEvent, render, screen, within } from '@testing-library/react';
@@ -15,6 +16,7 @@ import {
 import { CommandIDs } from '../../../commands';
 import type { IServices } from '../../../tokens';
 import type { JobSummary, Sample } from '../../../types';
+import { jobMenu } from '../actions';
 import { Panel } from '../Panel';
 
 const trans = nullTranslator.load('jupyter_mltrain');
@@ -49,6 +51,7 @@ beforeEach(() => {
   vi.spyOn(HTMLElement.prototype, 'offsetWidth', 'get').mockReturnValue(300);
   vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(600);
   Element.prototype.scrollTo ??= () => undefined;
+  Element.prototype.scrollIntoView ??= () => undefined;
   vi.spyOn(document, 'hidden', 'get').mockReturnValue(false);
 });
 
@@ -112,11 +115,19 @@ describe('a row', () => {
     const progress = { done: 7, total: 12, running: 8, title: 'fit()', fraction: 0.58 };
     await shown([summary('r', { roles, progress, metrics: { loss: 0.0092 } })]);
     const row = within(screen.getByRole('row', { name: 'r, TFJob, Running' }));
-    for (const text of ['Worker 2/2', 'cell 7/12', '58%', 'loss 0.0092', 'Running']) {
+    for (const text of ['Worker 2/2', 'cell 8/12', '58%', 'loss', '0.0092', 'Running']) {
       expect(row.getByText(text)).toBeTruthy();
     }
     const bar = row.getByRole('progressbar', { name: 'Progress of r' });
     expect([bar.getAttribute('aria-valuenow'), bar.getAttribute('aria-valuetext')]).toEqual(['58', '7 of 12 cells']);
+  });
+
+  it('tells which notebook it is, and keeps the end of a long name in sight', async () => {
+    await shown([summary('l', { name: 'a-name-that-is-too-long-26db2160', notebook: 'größe/测试.ipynb' })]);
+    const name = screen.getByTitle('a-name-that-is-too-long-26db2160', { exact: false });
+    expect(name.title).toBe('a-name-that-is-too-long-26db2160\ngröße/测试.ipynb');
+    expect(name.textContent).toBe('a-name-that-is-too-long-26db2160');
+    expect([...name.children].map(({ textContent }) => textContent)).toEqual(['a-name-that-is-too-long', '-26db2160']);
   });
 
   it('says why a job failed, and what can be done', async () => {
@@ -143,6 +154,21 @@ describe('a row', () => {
     expect(executed).toEqual([[CommandIDs.suspend, { id: 'r' }]]);
   });
 
+  it('says so when its notebook is gone', async () => {
+    const commands = new CommandRegistry();
+    const response = new Response(null, { status: 404 });
+    const open = vi.fn(() => Promise.reject(new ServerConnection.ResponseError(response, 'Not Found')));
+    commands.addCommand('docmanager:open', { execute: open });
+    const entries = jobMenu({ commands } as IServices, summary('r', { notebook: 'a/gone.ipynb' }), trans);
+    entries.find(entry => entry?.label === 'Open Notebook')!.execute();
+    await act(settled);
+    expect(open.mock.lastCall).toEqual([{ path: 'a/gone.ipynb' }]);
+    const dialog = document.querySelector<HTMLElement>('.jp-Dialog')!;
+    expect(dialog.textContent).toContain('There is no notebook a/gone.ipynb any more');
+    fireEvent.click(within(dialog).getByText('Close'));
+    await act(settled);
+  });
+
   it('opens its job by a click', async () => {
     const { executed } = await shown(three);
     fireEvent.click(screen.getByText('b'));
@@ -156,7 +182,7 @@ describe('a row', () => {
     const seen = new MutationObserver(() => undefined);
     seen.observe(rows()[2], { subtree: true, childList: true, characterData: true, attributes: true });
     change(channel, [summary('c', { why: 'new', metrics: { loss: 1 } })]);
-    expect(screen.getByText('loss 1')).toBeTruthy();
+    expect(screen.getByTitle('loss 1')).toBeTruthy();
     expect(seen.takeRecords()).toEqual([]);
     expect(rows()[2].firstChild).toBe(before);
   });

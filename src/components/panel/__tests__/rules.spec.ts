@@ -7,7 +7,7 @@ import { countOf, isNarrowed, isSameFilter, jobFilter, NO_FILTERS, notebooksOf }
 import { intentOf } from '../keys';
 import { memoryLimit, twice } from '../raise';
 import { goTo, NOTHING_SELECTED, reconciled, selectAll, selectNone, toggle, type ISelection } from '../selection';
-import { dayWords, inventoryWords, metricWords, replicaWords, rowWords } from '../words';
+import { cellWords, dayWords, inventoryWords, metricWords, replicaWords, rowWords } from '../words';
 
 const trans = nullTranslator.load('jupyter_mltrain');
 const IDS = ['a', 'b', 'c', 'd', 'e'];
@@ -152,10 +152,20 @@ describe('words', () => {
     [{ accuracy: 0.9, loss: 0.0091999 }, 'loss 0.0092'],
     [{ val_loss: 1234.5 }, 'val_loss 1230'],
     [{ accuracy: 1 }, 'accuracy 1'],
+    [{ rows: 12_384_678 }, 'rows 12384678'],
     [{ loss: null }, 'loss NaN'],
-    [{}, '']
+    [{}, undefined]
   ])('tell the newest metric of %j', (metrics, expected) => {
-    expect(metricWords(summary('a', { metrics }))).toBe(expected);
+    expect(metricWords(summary('a', { metrics }))?.join(' ')).toBe(expected);
+  });
+
+  it.each([
+    [{ done: 0, running: 1 }, 'cell 1/4'],
+    [{ done: 2, running: 5 }, 'cell 3/4'],
+    [{ done: 4, running: null }, 'cell 4/4'],
+    [{ done: 4, running: 7 }, 'cell 4/4']
+  ])('name the cell that runs: %j', (changes, expected) => {
+    expect(cellWords({ total: 4, title: '', fraction: 0, ...changes }, trans)).toBe(expected);
   });
 
   it('tell the day of what was not today', () => {

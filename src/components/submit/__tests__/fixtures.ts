@@ -44,4 +44,6 @@ export class MemoryStore implements IStore {
   clear(): void {
     this.state = null;
   }
+
+  move(): void {}
 }

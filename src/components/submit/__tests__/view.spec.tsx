@@ -128,6 +128,12 @@ describe('the form', () => {
     expect(model.reading.submission.parameters).toEqual({ mode: null });
   });
 
+  it('says that the imports are not known where the notebook is refused', async () => {
+    await shown({ 'POST plans': () => failure(400, 'notebook', 'It is written in R.') });
+    expect(screen.queryByText(/Looking at the imports/)).toBeNull();
+    expect(screen.getByText(/What the notebook imports is not known/)).toBeTruthy();
+  });
+
   it('says what is wrong at the field, does not submit it, and goes there', async () => {
     const details = { field: 'epochs', form: plan().form };
     const rig = await shown({

@@ -18,6 +18,7 @@ MIRRORED = "strategy = tf.distribute.MirroredStrategy()"
 MULTI = "strategy = tf.distribute.MultiWorkerMirroredStrategy()"
 SERVER = "strategy = tf.distribute.ParameterServerStrategy(resolver)\nserver = tf.distribute.Server(spec)\n"
 CENTRAL = "from tensorflow.distribute.experimental import CentralStorageStrategy as Central"
+TPU = "strategy = tf.distribute.experimental.TPUStrategy(resolver)"
 FIT = "model.fit(x, y)"
 KERAS = "import keras"
 GROUP = "import torch.distributed as dist\ndist.init_process_group('gloo')"
@@ -65,6 +66,10 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any], str]] = [
     ("parameter server without chief", tf({"PS": {}, **WORKERS}), SERVER),
     ("parameter server without workers", tf({"PS": {}, "Chief": {}}), SERVER),
     ("parameter server with Keras 3 fit", tf(ALL), SERVER + KERAS + "\n" + FIT),
+    ("TPUs with one worker", tf(), TPU),
+    ("TPUs with several workers", tf(WORKERS), TPU),
+    ("TPUs without a framework", job(), TPU),
+    ("TPUs where the job says another strategy", tf(strategy="mirrored"), TPU),
     ("estimators", tf(), "tf.estimator.train_and_evaluate(e, t, v)"),
 ]
 
@@ -74,6 +79,22 @@ def test_impossible_strategy_is_refused(spec: dict[str, Any], source: str) -> No
     finding = found(spec, source)["impossible-strategy"]
     assert finding.severity is Severity.ERROR
     assert finding.hint
+
+
+@pytest.mark.parametrize(
+    ("other", "parameters", "severity"),
+    [
+        ("tf.distribute.get_strategy()", {}, Severity.WARNING),
+        (MIRRORED, {}, Severity.WARNING),
+        (MIRRORED, {"strategy": "tpu"}, Severity.ERROR),
+        (MIRRORED, {"strategy": "mirrored"}, None),
+    ],
+)
+def test_tpus_are_a_warning_where_the_notebook_may_do_without(
+    other: str, parameters: dict[str, Any], severity: Severity | None
+) -> None:
+    finding = found(tf(), f"{TPU}\n{other}", parameters).get("impossible-strategy")
+    assert (finding and finding.severity) == severity
 
 
 NO_GROUP: list[tuple[str, dict[str, Any], str]] = [

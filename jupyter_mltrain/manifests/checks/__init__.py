@@ -19,6 +19,7 @@ Rule = Callable[[TrainingSpec, Evidence], Iterator[Finding]]
 
 RULES: Final[tuple[Rule, ...]] = (
     roles.somebody_trains,
+    tensorflow.strategy_has_devices,
     tensorflow.strategy_fits_roles,
     tensorflow.strategy_fits_api,
     tensorflow.strategy_is_used,

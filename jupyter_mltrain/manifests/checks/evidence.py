@@ -23,8 +23,9 @@ STRATEGIES: Final = {
     "ParameterServerStrategy": "parameter_server",
     "ParameterServerStrategyV2": "parameter_server",
     "CentralStorageStrategy": "central_storage",
+    "TPUStrategy": "tpu",
 }
-"""The classes of ``tf.distribute`` and what a spec calls them."""
+"""The classes of ``tf.distribute`` and what a spec calls them; it has no word for the one that no job can use."""
 
 LAUNCHERS: Final = frozenset({"torchrun", "elastic_launch", "torch.distributed.run", "notebook_launcher"})
 """What starts the processes of a PyTorch job."""

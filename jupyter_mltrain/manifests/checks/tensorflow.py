@@ -26,6 +26,22 @@ def strategy(spec: TrainingSpec, evidence: Evidence) -> str | None:
     return next(iter(evidence.strategies), None)
 
 
+def strategy_has_devices(spec: TrainingSpec, evidence: Evidence) -> Iterator[Finding]:
+    """A manifest asks for CPUs and GPUs; ``TPUStrategy`` fails at its first call where there is no TPU."""
+    used, others = strategy(spec, evidence), evidence.strategies - {"tpu"}
+    if "tpu" not in evidence.strategies or (others and used not in (None, "tpu")):
+        return
+    may_choose = used is None if others else "get_strategy" in evidence.names
+    fitting = "MultiWorkerMirroredStrategy" if trainers(spec) > 1 else "MirroredStrategy"
+    yield Finding(
+        "impossible-strategy",
+        Severity.WARNING if may_choose else Severity.ERROR,
+        "The notebook uses TPUStrategy, but the job has no TPU: its manifest can ask for CPUs and GPUs only.",
+        f"Use {fitting}, which fits {'several Workers' if trainers(spec) > 1 else 'one Worker'} with or without GPUs.",
+        {"field": "strategy"},
+    )
+
+
 def strategy_fits_roles(spec: TrainingSpec, evidence: Evidence) -> Iterator[Finding]:
     """Each strategy of TensorFlow needs certain roles and cannot use others."""
     used = strategy(spec, evidence)

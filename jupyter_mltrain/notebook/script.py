@@ -90,7 +90,8 @@ def export_script(cells: Cells, *, parameters_source: str | None = None, name: s
     Returns
     -------
     Script
-        The text always compiles. A finding of severity error marks a place where the script stops.
+        The text always compiles. A finding of severity error marks a place where the script stops, or may stop where
+        it computes what it asks of IPython.
     """
     found = _with_parameters([_cell(each, index) for index, each in enumerate(_cells(cells))], parameters_source)
     code = [cell for cell in found if cell.type == "code"]

@@ -17,6 +17,7 @@ _MAGICS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "run_line_magic": ("%", LINE_MAGICS),
     "run_cell_magic": ("%%", CELL_MAGICS),
 }
+_LOOKING: Final = frozenset(["bool", "dir", "display", "hasattr", "id", "isinstance", "print", "repr", "str", "type"])
 _EXPORTED: Final = "ast_node_interactivity"  # the one setting that an export follows
 
 
@@ -75,6 +76,10 @@ class Shells:
                 return ast.unparse(value) in self.names
         return False
 
+    def shares(self, value: ast.expr) -> bool:
+        """Say whether an expression that ``has`` a shell is a variable that is something else, too."""
+        return isinstance(value, ast.Name) and value.id in self.shared
+
 
 def _names_of(what: str, imported: Iterable[ast.alias]) -> set[str]:
     return {each.asname or each.name for each in imported if each.name == what}
@@ -113,9 +118,29 @@ def note_missing(code: Python, shells: Shells, notes: Notes) -> None:
     calls = {node.func: node for node in nodes if isinstance(node, ast.Call)}
     turned = {call.func for call in map(_turned, nodes) if call}
     for node in nodes:
-        if isinstance(node, ast.Attribute) and node not in turned:
+        if isinstance(node, ast.expr | ast.Return) and node not in turned:
             notes.line = code.lines[(node.end_lineno or node.lineno) - 1]
-            _note(node, calls.get(node), shells, notes)
+            _note(node, calls, shells, notes)
+
+
+def _note(node: ast.expr | ast.Return, calls: Mapping[ast.expr, ast.Call], shells: Shells, notes: Notes) -> None:
+    match node:
+        case ast.Attribute(value=ast.Name(id=name), attr=attribute, ctx=ast.Load()) if name in shells.classes:
+            if not hasattr(type, attribute):
+                notes.stop(ast.unparse(node), "a script has no shell of IPython's")
+        case ast.Attribute(value=value, attr=attribute, ctx=ast.Store()) if shells.has(value):
+            _note_setting(attribute, ast.unparse(node), notes)
+        case ast.Attribute(value=value, attr=attribute) if shells.has(value):
+            _note_use(node, value, _missing(attribute, calls.get(node)), shells, notes)
+        case ast.Call(func=ast.Name(id="getattr"), args=[value, ast.Constant(value=str(name))]) if shells.has(value):
+            _note_use(node, value, _missing(name, calls.get(node)), shells, notes)
+        case ast.Call(func=ast.Name(id="getattr"), args=[_, _, _]):
+            return
+        case ast.Call(func=function, args=args, keywords=keywords):
+            if not (isinstance(function, ast.Name) and function.id in _LOOKING):
+                _note_passed([*args, *(each.value for each in keywords)], shells, notes)
+        case ast.Return(value=ast.expr() as value):
+            _note_passed([value], shells, notes)
 
 
 def _turned(node: ast.AST) -> ast.Call | None:
@@ -128,22 +153,21 @@ def _turned(node: ast.AST) -> ast.Call | None:
     return None
 
 
-def _note(node: ast.Attribute, call: ast.Call | None, shells: Shells, notes: Notes) -> None:
+def _note_use(node: ast.expr, shell: ast.expr, reason: str, shells: Shells, notes: Notes) -> None:
     text = ast.unparse(node)
-    if isinstance(node.value, ast.Name) and node.value.id in shells.classes:
-        if isinstance(node.ctx, ast.Load) and not hasattr(type, node.attr):
-            notes.stop(text, "a script has no shell of IPython's")
-    elif not shells.has(node.value):
-        return
-    elif isinstance(node.ctx, ast.Store):
-        _note_setting(node.attr, text, notes)
-    elif reason := _missing(node.attr, call):
-        if isinstance(node.value, ast.Name) and node.value.id in shells.shared:
-            message = f"the script stops at {text!r} if {node.value.id!r} is get_ipython() there: {reason}."
-            hint = "Give each of the two a name of its own."
-            notes.note("unsupported", Severity.WARNING, message, hint)
-        else:
-            notes.stop(text, reason)
+    if reason and shells.shares(shell):
+        message = f"the script stops at {text!r} if {ast.unparse(shell)!r} is get_ipython() there: {reason}."
+        notes.note("unsupported", Severity.WARNING, message, "Give each of the two a name of its own.")
+    elif reason:
+        notes.stop(text, reason)
+
+
+def _note_passed(values: Iterable[ast.expr], shells: Shells, notes: Notes) -> None:
+    """Note a shell that goes where an export does not follow it: to a function, or out of one."""
+    if any(shells.has(value) and not shells.shares(value) for value in values):
+        known = ", ".join(sorted(name for name in vars(Shell) if not name.startswith("_")))
+        message = f"get_ipython() is passed on, and a script's has just {known}."
+        notes.note("shell-passed-on", Severity.WARNING, message, "See that nothing else is asked of it.")
 
 
 def _note_setting(name: str, text: str, notes: Notes) -> None:

@@ -47,6 +47,7 @@ STOPS: list[tuple[str, int]] = [
     ("def f():\n    return get_ipython().ev('1')\nf()", 2),
     ("f = lambda: get_ipython().ev('1')\nf()", 1),
     ("from IPython.core.interactiveshell import InteractiveShell\nInteractiveShell.instance()", 2),
+    ("getattr(get_ipython(), 'run_cell')('1')", 1),
     ("ip = get_ipython()\nip.run_line_magic('pushd', '..')", 2),
     ("ip = get_ipython()\nip.run_line_magic(magic_name='pushd', line='..')", 2),
     ("name = 'timeit'\nget_ipython().run_line_magic(name, '1+1')", 2),
@@ -80,6 +81,8 @@ RUNS = [
     "ip = get_ipython()\nname = 'A'\nip.magic(f'env {name}=1')\nip.magic('env A')\nip.magic('env %s=1' % name)",
     "ip = get_ipython()\nip.run_cell_magic('bash', '', 'true')\nip.run_cell_magic('sh', '', 'true')",
     "get_ipython().__class__.__name__",
+    "ip = get_ipython()\nprint(ip is None, type(ip).__name__, 'google.colab' in str(get_ipython()))",
+    "getattr(get_ipython(), 'system')('true')",
     "hasattr(get_ipython(), 'kernel'), getattr(get_ipython(), 'kernel', None)",
     "get_ipython().run_line_magic('timeit', '-n1 -r1 1')",
     "import ipaddress\nip = ipaddress.ip_address('10.0.0.1')\nip.version, ip.packed",
@@ -109,6 +112,25 @@ def test_a_name_that_is_also_something_else_is_a_warning() -> None:
         (Severity.WARNING, {"cell": 1, "line": 2}),
     ]
     assert "'ip.split'" in script.findings[1].message
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def setup(shell):\n    shell.kernel\n\nsetup(get_ipython())",
+        "class A:\n    pass\n\nip = get_ipython(); A.setup(shell=ip)",
+        "\n\ndef shell():\n    return get_ipython()",
+        "name = 'ker' + 'nel'\n\n\ngetattr(get_ipython(), name)",
+    ],
+)
+def test_a_shell_that_is_passed_on_is_a_warning(source: str) -> None:
+    (finding,) = export_script([source]).findings
+    assert (finding.code, finding.severity, finding.where) == (
+        "shell-passed-on",
+        Severity.WARNING,
+        {"cell": 0, "line": 4},
+    )
+    assert "run_line_magic" in finding.message
 
 
 def test_a_setting_of_the_shell_that_has_no_effect_is_a_warning(tmp_path: Path) -> None:

@@ -89,8 +89,7 @@ class LocalBackend(Backend):
                 hint="Set MLTRAIN_SLOTS to how many jobs may run at once; suspend jobs that are not to run.",
                 field="slots",
             )
-        with self.store.write() as connection:
-            put_setting(connection, "slots", int(wanted))
+        self._set("slots", int(wanted))
 
     def _set_disk_budget(self, wanted: int | str) -> None:
         try:
@@ -101,8 +100,15 @@ class LocalBackend(Backend):
                 hint="Set MLTRAIN_DISK_BUDGET to a number of bytes or to a size such as 20Gi.",
                 field="disk_budget",
             ) from None
+        self._set("disk_budget", budget)
+
+    def _set(self, name: str, value: int) -> None:
+        """Keep a setting. The same one comes with every process: only a new one is worth a write."""
+        with self.store.read() as connection:
+            if setting(connection, name) == value:
+                return
         with self.store.write() as connection:
-            put_setting(connection, "disk_budget", budget)
+            put_setting(connection, name, value)
 
     async def close(self) -> None:
         """Close the database. Jobs go on."""
@@ -130,7 +136,7 @@ class LocalBackend(Backend):
 
     def _submit(self, manifest: Manifest, job_id: str) -> JobRef:
         job = self._new_job(manifest, job_id)
-        with self.store.write() as connection:
+        with self.store.write(growing=True) as connection:
             known = tables.find_job(connection, job_id)
             if known is not None:
                 return self._same(known)

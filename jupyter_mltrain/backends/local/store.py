@@ -3,7 +3,8 @@
 Servers, command lines and supervisors open the same file at the same time. Each change is one short transaction that
 takes the write lock first (``BEGIN IMMEDIATE``), so what it reads stays true until it has written. In WAL mode readers
 never wait. ``synchronous=NORMAL``: a killed process loses nothing that was committed; after a power cut the last
-moments may be missing, never half of a transaction.
+moments may be missing, never half of a transaction. On a full disk a reserve (:mod:`.disk`) makes room for the changes
+that lead to more of it.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from typing import Any, Final
 
 from ...errors import StorageError
 from . import schema
+from .disk import Reserve, is_full
 from .shim import ring_all  # bell.py would do, but every import counts when a supervisor starts
 
 BUSY_SECONDS: Final = 30.0
 """How long a transaction waits for others before it gives up."""
 
 _HINTS: Final = {
-    sqlite3.SQLITE_FULL: "Free some space on the disk; nothing that was recorded is lost.",
     sqlite3.SQLITE_READONLY: "Make the data folder writable, or set MLTRAIN_HOME to one that is.",
     sqlite3.SQLITE_CANTOPEN: "The data folder must exist, be writable and have a path of less than 500 bytes; "
     "MLTRAIN_HOME names another.",
@@ -39,6 +40,18 @@ _HINTS: Final = {
     sqlite3.SQLITE_PROTOCOL: "The file system lacks proper locks; set MLTRAIN_HOME to a folder on a local disk.",
 }
 
+_FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+"""What SQLite reports of a disk without room for the database or for the files beside it."""
+
+
+def disk_is_full(path: Path) -> StorageError:
+    """Return what to tell of a file in the data folder that a full disk keeps from being written."""
+    return StorageError(
+        f"The disk of the data folder {path.parent} is full",
+        hint="Delete jobs that are no longer needed, or free some space otherwise; nothing that was recorded is lost.",
+        path=str(path),
+    )
+
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
@@ -47,6 +60,8 @@ def storage_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
+        if code == sqlite3.SQLITE_FULL or (code in _FULL and is_full(path.parent)):
+            raise disk_is_full(path) from error
         raise StorageError(
             f"Cannot use the database {path}: {error}", hint=_HINTS.get(code, ""), path=str(path)
         ) from error
@@ -84,8 +99,10 @@ class Store:
         self.path = home / "jobs.sqlite3"
         self.watchers = home / "watchers"
         self._lock = threading.RLock()
+        self._reserve = Reserve(home)
         with storage_errors(self.path):
             self.watchers.mkdir(parents=True, exist_ok=True)
+            self._reserve.give_way()
             self._connection = sqlite3.connect(
                 self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -95,7 +112,7 @@ class Store:
             except BaseException:
                 self._connection.close()
                 raise
-        self._changed = False
+        self._reserve.restore()
 
     def _prepare(self) -> None:
         connection = self._connection
@@ -137,12 +154,20 @@ class Store:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """Read and change in one transaction, alone; wake the watchers when it has changed a job."""
+    def write(self, *, growing: bool = False) -> Iterator[sqlite3.Connection]:
+        """Read and change in one transaction, alone; wake the watchers when it has changed a job.
+
+        ``growing``: it is the beginning of more, which a full disk refuses; anything else may use the reserve.
+        """
+        if growing and not self._reserve.is_whole():
+            raise disk_is_full(self.path)
         with self._transaction("BEGIN IMMEDIATE") as connection:
+            if not growing:
+                self._reserve.give_way()
             before = counter(connection, "change")
             yield connection
             changed = counter(connection, "change") != before
+        self._reserve.restore()
         if changed:
             ring_all(str(self.watchers))
 
@@ -161,6 +186,7 @@ class Store:
         """Close the connection. Idempotent."""
         with self._lock:
             self._connection.close()
+        self._reserve.restore()
 
     def job_folder(self, job: str) -> Path:
         """Return the folder of a job: outputs, replicas, the supervisor's lock and bell."""

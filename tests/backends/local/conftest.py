@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -119,3 +120,15 @@ def python(make_run: Callable[..., Run]) -> Callable[..., Run]:
 def shell(make_run: Callable[..., Run]) -> Callable[..., Run]:
     """Make a run of a shell script."""
     return lambda code, **options: make_run("sh", "-c", code, **options)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 6 MiB of its own."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("only root may mount a small disk")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)

@@ -10,7 +10,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -26,53 +25,6 @@ PATIENCE = 60
 
 
 # Disks
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 6 MiB of its own."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", disk], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("only root may mount a small disk")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Fill a disk to the last byte."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        for size in (65536, 1):
-            try:
-                while file.write(b"x" * size):
-                    pass
-            except OSError:
-                continue
-    return ballast
-
-
-@pytest.mark.slow
-def test_a_full_disk_refuses_jobs_and_loses_none(small_disk, make_machine) -> None:
-    machine = make_machine(home="disk/home")
-    ref = machine.submit(machine.waiting("before"))
-    machine.running(ref)
-    ballast = fill(small_disk)
-    with pytest.raises(StorageError) as caught:
-        machine.run("during", "true")
-    assert "full" in caught.value.message or "space" in caught.value.message
-    assert caught.value.hint
-    assert [job.ref for job in machine.call(machine.backend.jobs)] == [ref]
-    [shim] = machine.shims()
-    machine.cue("before-worker-0", 7)
-    psutil.wait_procs([shim], timeout=PATIENCE)
-    ballast.unlink()
-    job = machine.ended(ref)
-    assert (job.phase, job.replicas[0].exit_code) == (Phase.FAILED, 7)
-    assert machine.ended(machine.run("after", "true")).phase is Phase.SUCCEEDED
-    assert [job.ref.name for job in machine.call(machine.backend.jobs)] == ["after", "before"]
-    machine.at_rest()
 
 
 def test_a_read_only_folder_says_so(small_disk) -> None:

@@ -146,19 +146,18 @@ def _own_environment(why: str) -> tuple[Environment, list[Finding]]:
 def check_values(
     form: ParameterForm, values: Mapping[str, object] | None = None, *, texts: Mapping[str, str] | None = None
 ) -> dict[str, Json]:
-    """Return parameter values, ready to be injected, in the order of the form.
+    """Return parameter values, ready to be injected, in the order in which they were given, as papermill keeps it.
 
     Parameters
     ----------
     values:
         From JSON, YAML or Python, with their types.
     texts:
-        From a command line; they win over ``values``.
+        From a command line; they win over ``values``, in whose place they come.
 
     Raises
     ------
     ParameterError
         An unknown name, a value that does not fit, or none for a parameter without default.
     """
-    checked = form.check(values or {}, texts)
-    return {parameter.name: checked[parameter.name] for parameter in form if parameter.name in checked}
+    return form.check(values or {}, texts)

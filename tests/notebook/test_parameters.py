@@ -327,9 +327,13 @@ def test_errors_say_what_to_do() -> None:
     assert caught.value.details["field"] == "must"
 
 
-def test_check_values_joins_both_sources_in_the_order_of_the_form() -> None:
+def test_check_values_joins_both_sources_in_the_order_in_which_they_were_given() -> None:
     form = parse_parameters("a = 1\nb = 2.0\nc = 'x'")
-    assert list(check_values(form, {"c": "y", "a": 1}, texts={"a": "5"}).items()) == [("a", 5), ("c", "y")]
+    assert list(check_values(form, {"c": "y", "a": 1}, texts={"b": "3", "c": "z"}).items()) == [
+        ("c", "z"),
+        ("a", 1),
+        ("b", 3.0),
+    ]
     assert check_values(form) == {}
 
 

@@ -47,6 +47,23 @@ async def test_a_job_can_be_run_again_with_other_values(api: Api, finished: Fini
     assert (error["code"], error["details"]["field"]) == ("parameter", "n")
 
 
+async def test_values_keep_the_order_in_which_they_were_given(api: Api, finished: Finished) -> None:
+    path = api.write("train.ipynb", "print(a)", parameters="z = 1\na: dict = {}\nm = 2")
+    given = {"m": 5, "a": {"b": 1, "a": {"z": 1, "y": 2}}, "z": 7}
+    plan = await api.json("plans", "POST", {"notebook": path, "parameters": given})
+    first = await api.submit(path, parameters=given)
+    await finished(first["id"])
+    second = await api.json(f"jobs/{first['id']}/resubmit", "POST", {"parameters": {"z": 8}}, status=201)
+    await finished(second["id"])
+    for values, wanted in (
+        (plan["parameters"], given),
+        ((await api.json(f"jobs/{first['id']}"))["parameters"], given),
+        ((await api.json(f"jobs/{second['id']}"))["parameters"], {**given, "z": 8}),
+    ):
+        assert json.dumps(values) == json.dumps(wanted)
+    assert str(given["a"]) in (await api.json(f"jobs/{second['id']}/logs"))["lines"]
+
+
 async def test_values_as_people_write_them_are_read_by_the_parameters_type(api: Api, finished: Finished) -> None:
     big = 2**63 + 1  # more than a browser's numbers hold
     path = api.write("train.ipynb", "print(repr(n), repr(s))", parameters="n: int = 1\ns: str = 'x'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import os
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -14,10 +15,13 @@ from typing import Final
 
 from ..errors import InvalidInput, NotFound, StorageError
 from ..model.findings import Finding, Severity
+from .globs import Glob, Places, ended, is_hidden, parse_globs, start, step
 from .program import Blobs, ProgramFile
 
 MAX_SIZE: Final = 200 * 2**20
 """Default limit for all shipped files together, in bytes."""
+_MAX_BY_LINKS: Final = 20_000
+"""Files and folders that are looked at by way of links: a few that cross lead on through ever more paths."""
 
 # Never shipped, whatever a glob says: secrets ...
 _SECRETS: Final = (
@@ -34,6 +38,11 @@ _LOCAL: Final = (
 )  # fmt: skip
 _SENSITIVE: Final = "may hold a secret"
 _USELESS: Final = "is a cache, a checkout or an environment"
+
+
+def followed(path: Path) -> Path:
+    """Return where a path leads. Unlike ``Path.resolve`` it takes links that lead to themselves."""
+    return Path(os.path.realpath(path))
 
 
 @dataclass(frozen=True)
@@ -53,14 +62,14 @@ class Root:
 
     def contains(self, path: Path) -> bool:
         """Whether a path lies in the root, once all symbolic links are followed."""
-        return path.resolve().is_relative_to(self.real)
+        return followed(path).is_relative_to(self.real)
 
-    def require_inside(self, path: Path) -> None:
-        """Refuse a path that symbolic links lead out of the root. Raises ``InvalidInput``."""
-        if not self.contains(path):
+    def require_inside(self, path: Path, real: Path) -> None:
+        """Refuse a path that symbolic links lead out of the root, to ``real``. Raises ``InvalidInput``."""
+        if not real.is_relative_to(self.real):
             raise InvalidInput(
                 f"{self.relative(path)!r} is or goes through a symbolic link that leads out of {str(self.path)!r}"
-                f" (to {str(path.resolve())!r}); only what lies in that folder is shipped.",
+                f" (to {str(real)!r}); only what lies in that folder is shipped.",
                 hint="Copy it there, choose a --root that holds both, or bring the data in as a channel or volume.",
                 field="include",
                 path=self.relative(path),
@@ -73,69 +82,122 @@ def included(root: Root, globs: Iterable[str], *, skip: Path) -> tuple[dict[str,
     Parameters
     ----------
     globs:
-        Relative to the root, as ``pathlib`` understands them; a folder stands for all that is in it.
+        Relative to the root, see ``globs``; a folder stands for all that is in it but what begins with a dot.
     skip:
         The notebook itself, which is shipped as cells.
 
     Raises
     ------
     InvalidInput
-        A glob or a symbolic link leads out of the root.
+        A glob is refused by ``parse_globs``, a symbolic link leads out of the root, or links lead round in circles.
+    NotFound, StorageError
+        A folder that is to be shipped cannot be read.
     """
+    wanted = parse_globs(globs)
     gatherer = _Gatherer(root)
-    findings: list[Finding] = []
-    for pattern in sorted(set(globs)):
-        matches = _matches(root, pattern)
-        if not matches:
-            findings.append(_matches_nothing(root, pattern))
-        for match in matches:
-            gatherer.add(match)
+    if wanted:
+        gatherer.walk(wanted)
     gatherer.found.pop(root.relative(skip), None)
-    return gatherer.found, findings + gatherer.findings()
+    empty = [_matches_nothing(root, glob) for glob in wanted if glob not in gatherer.matched]
+    return gatherer.found, empty + gatherer.findings()
 
 
-def _matches(root: Root, pattern: str) -> list[Path]:
-    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
-        raise InvalidInput(
-            f"The glob {pattern!r} leads out of {str(root.path)!r}; only what lies in that folder is shipped.",
-            hint="Choose a --root that holds it, or bring the data in as a channel or volume.",
-            field="include",
-        )
-    try:
-        return sorted(root.path.glob(pattern)) if Path(pattern).parts else [root.path]
-    except ValueError as error:
-        raise InvalidInput(f"The glob {pattern!r} is not valid: {error}.", field="include") from None
+def _matches_nothing(root: Root, glob: Glob) -> Finding:
+    message = f"The glob {glob.text!r} matches nothing in {root.path.name!r}."
+    hint = "Is it relative to the root? Names that begin with a dot have to be written out."
+    return Finding("include-empty", Severity.WARNING, message, hint, {"field": "include"})
 
 
-def _matches_nothing(root: Root, pattern: str) -> Finding:
-    message = f"The glob {pattern!r} matches nothing in {root.path.name!r}."
-    return Finding("include-empty", Severity.WARNING, message, "Is it relative to the root?", {"field": "include"})
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder that is looked into.
+
+    Attributes
+    ----------
+    real:
+        Its path with all links followed.
+    places:
+        How far the globs have come.
+    whole:
+        Whether all that is in it is shipped, since a glob names it or a folder above.
+    above:
+        The real folders on the way since then, to stop at a loop of links.
+    linked:
+        Whether a link was on the way.
+    """
+
+    path: Path
+    real: Path
+    places: Places
+    whole: bool
+    above: tuple[Path, ...]
+    linked: bool
 
 
 class _Gatherer:
-    """Collects regular files below a root and notes what has to stay behind."""
+    """Collects the regular files below a root that globs name, and notes what has to stay behind."""
 
     def __init__(self, root: Root) -> None:
         self.found: dict[str, Path] = {}
+        self.matched: set[Glob] = set()
         self._root = root
-        self._seen: set[Path] = set()
+        self._by_links = 0
         self._reasons: dict[tuple[str, ...], str | None] = {(): None}
         self._kept_back: dict[str, set[str]] = defaultdict(set)
 
-    def add(self, path: Path, above: tuple[Path, ...] = ()) -> None:
-        """Add a file, or all in a folder. ``above`` has the real folders on the way, to stop at a loop of links."""
-        if path in self._seen or self._stays_behind(path.relative_to(self._root.path).parts):
-            return
-        self._seen.add(path)
-        self._root.require_inside(path)
-        real = path.resolve()
-        if self._stays_behind(real.relative_to(self._root.real).parts):  # a link with a harmless name
-            return
-        if path.is_file():
+    def walk(self, globs: Iterable[Glob]) -> None:
+        """Look once into every folder that a glob may lead to."""
+        places = start(globs)
+        whole = self._note(ended(places, folder=True))
+        real = self._root.real
+        folders = [_Folder(self._root.path, real, places, whole, above=(real,), linked=False)]
+        while folders:
+            folder = folders.pop()
+            folders += [below for entry in self._entries(folder) if (below := self._visit(folder, entry)) is not None]
+
+    def _entries(self, folder: _Folder) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder.path) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            if folder.whole:
+                raise _unreadable(folder.path, error) from None
+            return []  # as a shell does
+        self._by_links += len(found) if folder.linked else 0
+        if self._by_links > _MAX_BY_LINKS:
+            raise _circles(self._root.relative(folder.path))
+        return found
+
+    def _visit(self, folder: _Folder, entry: os.DirEntry[str]) -> _Folder | None:
+        """Collect an entry that is a file; return one that is to be looked into."""
+        link = entry.is_symlink()
+        places = step(folder.places, entry.name, link=link)
+        below = folder.whole and not is_hidden(entry.name)
+        mode = _mode(entry) if below or places else 0
+        if not mode:
+            return None
+        path, real = folder.path / entry.name, folder.real / entry.name
+        real = followed(real) if link else real
+        named = self._note(ended(places, folder=stat.S_ISDIR(mode)))
+        whole = (named or below) and self._may_go(path, real)
+        if whole and stat.S_ISREG(mode):
             self.found[self._root.relative(path)] = path
-        elif path.is_dir() and real not in above:
-            for entry in sorted(path.iterdir()):
-                self.add(entry, (*above, real))
+        whole = whole and real not in folder.above
+        if not stat.S_ISDIR(mode) or not (whole or places):
+            return None
+        above = (*folder.above, real) if whole and folder.whole else (real,)
+        return _Folder(path, real, places, whole, above, folder.linked or link)
+
+    def _note(self, named: list[Glob]) -> bool:
+        self.matched.update(named)
+        return bool(named)
+
+    def _may_go(self, path: Path, real: Path) -> bool:
+        """Say whether a path may be shipped. Raises ``InvalidInput`` for one that leads out of the root."""
+        if self._stays_behind(path.relative_to(self._root.path).parts):
+            return False
+        self._root.require_inside(path, real)
+        return not self._stays_behind(real.relative_to(self._root.real).parts)  # a link with a harmless name
 
     def _stays_behind(self, parts: tuple[str, ...]) -> bool:
         """Whether a path, or a folder above it, is never shipped; the topmost such is noted."""
@@ -152,6 +214,22 @@ class _Gatherer:
     def findings(self) -> list[Finding]:
         """Return a finding for each reason why something stayed behind."""
         return [_kept_back_finding(reason, sorted(paths)) for reason, paths in sorted(self._kept_back.items())]
+
+
+def _mode(entry: os.DirEntry[str]) -> int:
+    """Return what it is, all links followed, as ``stat`` does; 0 for a link that leads nowhere."""
+    try:
+        return entry.stat().st_mode
+    except OSError:
+        return 0
+
+
+def _circles(path: str) -> InvalidInput:
+    return InvalidInput(
+        f"The globs lead through symbolic links to more than {_MAX_BY_LINKS:,} files and folders, {path!r} among them.",
+        hint="Links may lead round in circles there: name the folders that they lead to instead.",
+        field="include",
+    )
 
 
 def _why_kept_back(path: Path) -> str | None:
@@ -260,7 +338,7 @@ def read_module(root: Root, path: Path) -> bytes:
     StorageError
         It cannot be read.
     """
-    root.require_inside(path)
+    root.require_inside(path, followed(path))
     try:
         return path.read_bytes()
     except OSError as error:

@@ -205,9 +205,32 @@ def test_globs_of_data_files(write: Any, tree: Tree) -> None:
     assert shipped(path, include=["*.csv"]) == ["a.csv"]
     assert shipped(path, include=["**/*.csv"]) == ["a.csv", "d/c.csv", "d/e/f.csv", "sp ace/ü.csv"]
     assert shipped(path, include=["d"]) == shipped(path, include=["d/", "d/**/*"]) == ["d/c.csv", "d/e/f.csv"]
-    everything = [".hidden", "a.csv", "b.txt", "d/c.csv", "d/e/f.csv", "sp ace/ü.csv"]
+    everything = ["a.csv", "b.txt", "d/c.csv", "d/e/f.csv", "sp ace/ü.csv"]
     assert shipped(path, include=["**/*"]) == shipped(path, include=["."]) == everything
     assert found(path, include=["*.parquet"]) == [("include-empty", {"field": "include"})]
+
+
+HIDDEN = {".dot.csv": "", ".priv/notes.txt": "", ".priv/.more": "", "d/.deep/e.csv": "", "a.csv": "", "d/c.csv": ""}
+
+
+@pytest.mark.parametrize(
+    ("include", "files"),
+    [
+        (["*"], ["a.csv", "d/c.csv"]),
+        (["**"], ["a.csv", "d/c.csv"]),
+        ([""], ["a.csv", "d/c.csv"]),
+        (["**/*.csv", "?dot.csv", "[.]dot.csv"], ["a.csv", "d/c.csv"]),
+        ([".*"], [".dot.csv", ".priv/notes.txt"]),
+        ([".priv"], [".priv/notes.txt"]),
+        ([".priv/*", ".priv/.m*"], [".priv/.more", ".priv/notes.txt"]),
+        (["**/.deep/*"], ["d/.deep/e.csv"]),
+    ],
+)
+def test_names_that_begin_with_a_dot_are_shipped_only_by_such_a_name(
+    write: Any, tree: Tree, include: list[str], files: list[str]
+) -> None:
+    tree(HIDDEN)
+    assert shipped(write("x = 1"), include=include) == files
 
 
 @pytest.mark.parametrize("pattern", ["../*.csv", "/etc/passwd", "a/../../b", "**b"])
@@ -243,7 +266,7 @@ USELESS = [
 def test_secrets_and_caches_are_never_shipped(write: Any, tree: Tree) -> None:
     tree({**dict.fromkeys(SECRETS, "x"), **dict.fromkeys(USELESS, "x"), "data.csv": ""})
     path = write("x = 1")
-    frozen = freeze(path, include=["**/*", ".env", ".git/config", ".ssh"])
+    frozen = freeze(path, include=["**/*", "**/.*", ".env", ".git/config", ".ssh"])
     assert [file.path for file in frozen.program.files] == ["data.csv"]
     warning, info = frozen.findings
     assert (warning.code, warning.severity.value) == ("include-kept-back", "warning")
@@ -275,6 +298,25 @@ def test_links_within_the_root_are_shipped_as_files(write: Any, tree: Tree, fold
     files = shipped(write("import helper"), include=["link.csv", "linked", "broken.csv"])
     assert {"helper.py", "link.csv", "linked/a.csv", "linked/mod.py"} <= set(files)
     assert "broken.csv" not in files
+
+
+def test_a_link_to_itself_is_left_out(write: Any, tree: Tree, folder: Path) -> None:
+    tree({"a.csv": ""})
+    (folder / "loop").symlink_to("loop")
+    assert shipped(write("x = 1"), include=["*"]) == ["a.csv"]
+    assert found(folder / "train.ipynb", include=["loop"]) == [("include-empty", {"field": "include"})]
+
+
+@pytest.mark.parametrize("include", ["*", "*/" * 40 + "zzz"])
+def test_folders_that_all_link_to_each_other_are_refused(write: Any, tree: Tree, folder: Path, include: str) -> None:
+    names = [f"d{index}" for index in range(12)]
+    tree({f"{name}/a.csv": "" for name in names})
+    for name in names:
+        for other in set(names) - {name}:
+            (folder / name / other).symlink_to(folder / other)
+    with pytest.raises(InvalidInput, match="through symbolic links") as caught:
+        freeze(write("x = 1"), include=[include])
+    assert caught.value.details["field"] == "include"
 
 
 @pytest.mark.parametrize("what", ["file", "folder", "module", "package"])

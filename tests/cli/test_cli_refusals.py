@@ -64,6 +64,15 @@ def test_places_that_cannot_be_used_are_refused(mltrain: Mltrain, notebook: Note
     mltrain.run("check", path, "--output=new/folder", f"--channel=train={mltrain.cwd}")
 
 
+@pytest.mark.parametrize("include", ["a" * 256, "a/" * 3000, "../*.csv", "/etc/*"])
+def test_globs_that_name_nothing_beside_the_notebook_are_refused(
+    mltrain: Mltrain, notebook: NotebookWriter, include: str
+) -> None:
+    done = mltrain.run("submit", notebook("1"), "--include", include, code=2)
+    assert "glob" in done.stderr
+    assert done.stderr.count("\n") <= 4, "an error and a hint"
+
+
 def test_check_says_where_as_people_count(mltrain: Mltrain, notebook: NotebookWriter) -> None:
     done = mltrain.run("check", notebook("import os\nprint(later)", "later = 1"))
     said = done.stdout + done.stderr

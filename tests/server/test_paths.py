@@ -222,6 +222,41 @@ async def test_globs_do_not_leave_the_notebooks_folder(api: Api, library: Librar
     assert (await api.json("plans", "POST", body, status=400))["details"]["field"] == "include"
 
 
+@pytest.mark.parametrize(
+    ("include", "status"), [("a" * 256, 400), ("a/" * 3000, 400), (".dot.csv", 403), (".priv/*", 403)]
+)
+async def test_globs_are_refused_as_where_contents_are_files(
+    api: Api, library: Library, include: str, status: int
+) -> None:
+    body = {"notebook": "drive:my books/über mein.ipynb", "include": [include]}
+    assert (await api.json("plans", "POST", body, status=status))["details"]["field"] == "include"
+
+
+async def test_hidden_files_of_another_manager_are_shipped_only_where_they_are_allowed(
+    api: Api, library: Library
+) -> None:
+    names = (".dot.csv", ".priv/notes.csv", ".other/x.csv")
+    library.files |= {f"drive:my books/{name}": b"1" for name in names}
+    plan = await api.json("plans", "POST", {"notebook": "drive:my books/über mein.ipynb", "include": ["**"]})
+    assert not set(names) & set(plan["files"])
+    library.allow_hidden = True
+    body = {"notebook": "drive:my books/über mein.ipynb", "include": [".priv/*", "**/.dot.csv"]}
+    plan = await api.json("plans", "POST", body)
+    assert set(names) & set(plan["files"]) == {".dot.csv", ".priv/notes.csv"}
+
+
+async def test_what_another_manager_calls_hidden_is_not_shipped(
+    api: Api, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_hidden(path: str) -> bool:
+        return path.endswith("large.bin")
+
+    monkeypatch.setattr(library, "is_hidden", is_hidden)
+    plan = await api.json("plans", "POST", {"notebook": "drive:my books/über mein.ipynb", "include": ["data/*"]})
+    assert [name for name in plan["files"] if name.startswith("data/")] == ["data/a b.csv"]
+    assert "drive:my books/data/large.bin" not in library.read
+
+
 @pytest.mark.parametrize(("path", "status"), [("_hidden.ipynb", 403), ("none.ipynb", 404), ("broken.ipynb", 400)])
 async def test_what_another_manager_refuses(api: Api, shelf: Shelf, path: str, status: int) -> None:
     await api.json("plans", "POST", {"notebook": path}, status=status)

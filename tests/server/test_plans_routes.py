@@ -1,7 +1,10 @@
 """Plans and exports: what would be, with nothing done."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 
 from tests.server._api import Api
@@ -47,6 +50,71 @@ async def test_data_files_beside_the_notebook_are_shipped(api: Api) -> None:
     (api.root / "work" / "a.csv").write_text("1,2\n")
     plan = await api.json("plans", "POST", {"notebook": path, "include": ["*.csv"]})
     assert plan["files"] == ["a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("include", "words"),
+    [
+        (["a" * 256], "a name of 256 bytes"),
+        (["a/" * 3000], "too long"),
+        ([f"{number}.csv" for number in range(10_000)], "too many"),
+    ],
+)
+async def test_globs_that_no_file_can_have_are_refused(api: Api, include: list[str], words: str) -> None:
+    path = api.write("train.ipynb", "print(1)")
+    for route in ("plans", "jobs"):
+        error = await api.json(route, "POST", {"notebook": path, "include": include}, status=400)
+        assert words in error["message"]
+        assert error["details"]["field"] == "include"
+
+
+async def test_a_glob_that_says_any_folder_often_says_it_once(api: Api) -> None:
+    path = api.write("train.ipynb", "print(1)")
+    deep = api.root.joinpath(*"abcdefghijkl")
+    deep.mkdir(parents=True)
+    (deep / "x.csv").write_text("1\n")
+    submissions = [{"notebook": path, "include": ["**/" * 12 + name]} for name in ("zzz", "x.csv", "zz*", "x.*")]
+    plans = await asyncio.gather(*(api.json("plans", "POST", submission) for submission in submissions))
+    assert [plan["files"] for plan in plans] == [[], ["a/b/c/d/e/f/g/h/i/j/k/l/x.csv"]] * 2
+
+
+@pytest.fixture
+def with_hidden(api: Api) -> str:
+    """A notebook beside which some is hidden."""
+    path = api.write("work/train.ipynb", "print(1)")
+    for name in ("a.csv", ".dot.csv", ".priv/notes.txt"):
+        (api.root / "work" / name).parent.mkdir(exist_ok=True)
+        (api.root / "work" / name).write_text("1,2\n")
+    return path
+
+
+@pytest.mark.parametrize("include", ["*", "**", "**/*", "."])
+async def test_hidden_files_stay_behind(api: Api, with_hidden: str, include: str) -> None:
+    plan = await api.json("plans", "POST", {"notebook": with_hidden, "include": [include]})
+    assert plan["files"] == ["a.csv"]
+
+
+@pytest.mark.parametrize("include", [".dot.csv", ".priv/*", ".*", "**/.priv", ".nowhere"])
+async def test_hidden_files_are_refused_by_name(api: Api, with_hidden: str, include: str) -> None:
+    for route in ("plans", "jobs"):
+        error = await api.json(route, "POST", {"notebook": with_hidden, "include": ["a.csv", include]}, status=403)
+        assert (error["code"], error["details"]["field"]) == ("forbidden", "include")
+        assert include in error["message"]
+
+
+async def test_hidden_files_are_shipped_by_name_where_they_are_allowed(
+    api: Api, with_hidden: str, jp_serverapp: Any
+) -> None:
+    jp_serverapp.contents_manager.allow_hidden = True
+    plan = await api.json("plans", "POST", {"notebook": with_hidden, "include": ["*", ".priv/*"]})
+    assert plan["files"] == [".priv/notes.txt", "a.csv"]
+
+
+async def test_modules_in_a_hidden_folder_are_refused(api: Api, with_hidden: str) -> None:
+    (api.root / "work" / ".priv" / "inner.py").write_text("")
+    path = api.write("work/other.ipynb", "import sys\nsys.path.append('.priv')\nimport inner")
+    error = await api.json("plans", "POST", {"notebook": path}, status=403)
+    assert ".priv/inner.py" in error["message"]
 
 
 async def test_exports(api: Api) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...service import Plan, Request
 from .. import wire
+from ..neighbours import require_shown_files, require_shown_globs
 from ..paths import notebook_file
 from ..views import findings_view, plan_view
 from .jobs import job_id_of
@@ -32,8 +33,9 @@ class PlansManager:
         Raises
         ------
         MltrainError
-            The notebook cannot be had, or something in the submission is wrong.
+            The notebook cannot be had, something in the submission is wrong, or hidden files would be shipped.
         """
+        require_shown_globs(self._contents, submission.include)
         service = await self._services.get(submission.backend)
         async with self._turns, notebook_file(self._contents, submission.notebook, submission.include) as file:
             request = Request(
@@ -46,7 +48,9 @@ class PlansManager:
                 base=file.parent,
                 noted_as=submission.notebook,
             )
-            yield await service.plan(request, job_id=job_id)
+            plan = await service.plan(request, job_id=job_id)
+            await require_shown_files(self._contents, submission.notebook, [file.path for file in plan.program.files])
+            yield plan
 
     async def show(self, submission: wire.Submission) -> wire.Plan:
         """Return what a submission would do: with its token, the very manifest that it would make."""

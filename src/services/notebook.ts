@@ -3,9 +3,8 @@ import { Signal, type ISignal } from '@lumino/signaling';
 import type { CellState, Notebook, NotebookChanged, Progress } from '../types';
 import type { IChannel } from './channel';
 import type { TopicData } from './snapshots';
+import { appended, type Output } from './stream';
 import { TopicModel } from './topic';
-
-type Output = Record<string, unknown>;
 
 /**
  * The executed notebook as far as it has come. Its outputs are untrusted.
@@ -65,7 +64,7 @@ export class NotebookModel extends TopicModel {
       touched.add(cell);
     }
     for (const { cell, output, text } of texts) {
-      replaceOutput(cells, cell, output, before => ({ ...before, text: joined(before?.text) + text }));
+      replaceOutput(cells, cell, output, before => appended(before, text));
       touched.add(cell);
     }
     this._notebook = { ...this._notebook, cells, progress: progress ?? this.progress, error };
@@ -84,9 +83,4 @@ function replaceOutput(cells: CellState[], cell: number, index: number, make: (b
   const outputs = [...((state.cell.outputs as Output[] | undefined) ?? [])];
   outputs[index] = make(outputs[index]);
   cells[cell] = { ...state, cell: { ...state.cell, outputs } };
-}
-
-/** nbformat allows a text as one string or as a list of lines. */
-function joined(text: unknown): string {
-  return Array.isArray(text) ? text.join('') : typeof text === 'string' ? text : '';
 }

@@ -3,11 +3,12 @@ import { MimeModel, OutputModel, type IRenderMimeRegistry } from '@jupyterlab/re
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { memo, useMemo, useRef, type RefObject } from 'react';
 
+import { textOf } from '../../services/stream';
 import type { CellState } from '../../types';
 import { seconds, StateIcon } from '../common';
 import { useNow } from '../hooks';
 import { Code } from './Code';
-import { bounded, textOf } from './outputs';
+import { bounded } from './outputs';
 import { Rendered } from './Rendered';
 import { useNear } from './useNear';
 

@@ -12,7 +12,7 @@ import {
 
 import type { LogModel } from '../../services/log';
 import { useModel } from '../hooks';
-import { overwritten, parseAnsi, plainText } from './ansi';
+import { parseAnsi, plainText } from './ansi';
 import { Marked } from './Marked';
 
 /**
@@ -136,12 +136,11 @@ const Line = memo(function Line(props: {
 }): JSX.Element {
   const { text, number, isCurrent, query } = props;
   const isMatch = query !== '' && plainText(text).toLowerCase().includes(query);
-  const whole = overwritten(text);
-  const left = whole.length - LONGEST;
+  const { segments, left } = parseAnsi(text, LONGEST);
   return (
     <div className="jp-mltrain-LogLine" data-match={isMatch || undefined} aria-current={isCurrent || undefined}>
       {number !== null && <span className="jp-mltrain-LogLine-number" data-number={number} />}
-      {parseAnsi(left > 0 ? whole.slice(0, LONGEST) : whole).map(({ text: part, className, style }, index) => (
+      {segments.map(({ text: part, className, style }, index) => (
         <span key={index} className={className} style={style}>
           <Marked text={part} query={isMatch ? query : ''} />
         </span>

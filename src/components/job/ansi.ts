@@ -24,44 +24,97 @@ interface IStyle {
 const PLAIN: IStyle = { bold: false, italic: false, underline: false, inverse: false, fg: null, bg: null };
 const NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'];
 
-// ECMA-48: control sequences (CSI), operating system commands (OSC), and other escapes of two characters.
+// ECMA-48: control sequences (CSI), operating system commands (OSC), and other escapes of two characters; and what moves
+// the cursor to the beginning of the line or back by a character each.
 // eslint-disable-next-line no-control-regex -- they are what is looked for
-const ESCAPE = /\x1b(?:\[([0-9;:?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])/g;
+const TOKEN = /\x1b(?:\[([0-9;:?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])|\r|[\b]+/g;
 
-/** Return what a terminal shows of a line whose writer went back to its beginning, as progress bars do. */
-export function overwritten(line: string): string {
-  return line.includes('\r') ? (line.split('\r').filter(Boolean).at(-1) ?? '') : line;
-}
+// What takes away characters that were there before.
+// eslint-disable-next-line no-control-regex -- as above
+const OVERWRITTEN = /[\r\b]|\x1b\[2K/;
 
 /** Return a line as it is read: without escape sequences, and without what was overwritten. */
 export function plainText(line: string): string {
-  const shown = overwritten(line);
-  return shown.includes('\x1b') ? shown.replace(ESCAPE, '') : shown;
+  return OVERWRITTEN.test(line) ? rowOf(line).text : line.replace(TOKEN, '');
 }
 
-/** Return a line as runs of text with their styles (SGR); other sequences are left out. Each line begins plain. */
-export function parseAnsi(line: string): ISegment[] {
-  if (!line.includes('\x1b')) {
-    return [{ text: line, className: '' }];
-  }
+/**
+ * Return what a terminal shows of a line, as runs of text with their styles (SGR), and how many characters after the
+ * first `limit` are left out. Each line begins plain.
+ */
+export function parseAnsi(line: string, limit = Infinity): { segments: ISegment[]; left: number } {
+  const { text, styles } = rowOf(line);
+  const length = Math.min(text.length, limit);
   const segments: ISegment[] = [];
-  let style = PLAIN;
-  let end = 0;
-  for (const match of line.matchAll(ESCAPE)) {
-    push(segments, line.slice(end, match.index), style);
-    end = match.index + match[0].length;
-    if (match[2] === 'm') {
-      style = restyled(style, match[1]);
+  for (let start = 0, end = 0; start < length; start = end) {
+    end = styles.length === 0 ? length : start + 1;
+    while (end < length && styles[end] === styles[start]) {
+      end++;
+    }
+    segments.push({ text: text.slice(start, end), ...look(styles[start] ?? PLAIN) });
+  }
+  return { segments, left: text.length - length };
+}
+
+/** A row of a terminal: its characters, the style of each, and where the next one goes. */
+class Row {
+  get text(): string {
+    return this._characters.join('');
+  }
+
+  get styles(): readonly IStyle[] {
+    return this._styles;
+  }
+
+  write(text: string): void {
+    for (let index = 0; index < text.length; index++, this._column++) {
+      this._characters[this._column] = text[index];
+      this._styles[this._column] = this._style;
     }
   }
-  push(segments, line.slice(end), style);
-  return segments;
+
+  /** Do what a match of TOKEN says; what is not known here changes nothing. */
+  obey([token, parameters, command]: RegExpMatchArray): void {
+    if (token === '\r') {
+      this._column = 0;
+    } else if (token[0] === '\b') {
+      this._column = Math.max(0, this._column - token.length);
+    } else if (command === 'm') {
+      this._style = restyled(this._style, parameters);
+    } else if (command === 'K') {
+      this._erase(parameters === '2');
+    }
+  }
+
+  /** Erase from the cursor on, or all (EL). */
+  private _erase(isAll: boolean): void {
+    this._characters.length = this._styles.length = this._column;
+    if (isAll) {
+      this._characters.fill(' ');
+      this._styles.fill(PLAIN);
+    }
+  }
+
+  private readonly _characters: string[] = [];
+  private readonly _styles: IStyle[] = [];
+  private _column = 0;
+  private _style = PLAIN;
 }
 
-function push(segments: ISegment[], text: string, style: IStyle): void {
-  if (text) {
-    segments.push({ text, ...look(style) });
+/** Return what is left of a line when it has been written. Where there are no styles, all is plain. */
+function rowOf(line: string): Pick<Row, 'text' | 'styles'> {
+  if (!line.includes('\x1b') && !OVERWRITTEN.test(line)) {
+    return { text: line, styles: [] };
   }
+  const row = new Row();
+  let end = 0;
+  for (const match of line.matchAll(TOKEN)) {
+    row.write(line.slice(end, match.index));
+    row.obey(match);
+    end = match.index + match[0].length;
+  }
+  row.write(line.slice(end));
+  return row;
 }
 
 function restyled(before: IStyle, parameters: string): IStyle {
@@ -134,8 +187,8 @@ function look({ bold, italic, underline, inverse, fg, bg }: IStyle): Omit<ISegme
   const classes = [
     bold && 'ansi-bold',
     underline && 'ansi-underline',
-    inverse && front === null && 'ansi-inverse-fg',
-    inverse && back === null && 'ansi-inverse-bg',
+    inverse && front === null && 'ansi-default-inverse-fg',
+    inverse && back === null && 'ansi-default-inverse-bg',
     typeof front === 'number' && `${colourClass(front)}-fg`,
     typeof back === 'number' && `${colourClass(back)}-bg`
   ];

@@ -134,6 +134,29 @@ describe('notebook', () => {
     expect('hacked' in window).toBe(false);
   });
 
+  it('shows a progress bar as one line, as it comes', async () => {
+    const { channel } = await shown(job(), 'notebook');
+    const cells = [code('fit()', [{ output_type: 'stream', name: 'stdout', text: '1/9 a\b' }], { status: 'running' })];
+    act(() => {
+      channel.send('notebook/j1', { type: 'notebook', notebook: { metadata: {}, cells, progress: null, error: '' } });
+    });
+    for (const text of ['\b\b\b\b\r2/9', ' b\r3', '/9 c']) {
+      await settle();
+      act(() => {
+        channel.send('notebook/j1', {
+          type: 'notebookChanged',
+          cells: {},
+          outputs: [],
+          texts: [{ cell: 0, output: 0, text }],
+          progress: null,
+          error: ''
+        });
+      });
+    }
+    await settle();
+    expect(document.querySelector('.jp-mltrain-Output')!.textContent).toBe('3/9 c');
+  });
+
   it('renders only the cell that changed', async () => {
     const { channel } = await shown(job(), 'notebook');
     const text = (value: string): unknown => ({ output_type: 'stream', name: 'stdout', text: value });

@@ -48,7 +48,7 @@ def disk_is_full(path: Path) -> StorageError:
     """Return what to tell of a file in the data folder that a full disk keeps from being written."""
     return StorageError(
         f"The disk of the data folder {path.parent} is full",
-        hint="Delete jobs that are no longer needed, or free some space otherwise; nothing that was recorded is lost.",
+        hint="Free some space on the disk, e.g. by deleting jobs; nothing that was recorded is lost.",
         path=str(path),
     )
 

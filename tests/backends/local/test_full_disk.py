@@ -73,7 +73,7 @@ def test_new_jobs_are_refused_and_those_that_run_end(small_disk, make_machine) -
     ballast = fill(small_disk)
     with pytest.raises(StorageError, match="is full") as caught:
         machine.run("during", "true")
-    assert "Delete jobs" in caught.value.hint
+    assert "deleting jobs" in caught.value.hint
     assert [job.ref for job in machine.call(machine.backend.jobs)] == [ref]
     machine.cue("before-worker-0", 7)
     job = machine.ended(ref)

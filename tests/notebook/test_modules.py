@@ -307,7 +307,7 @@ def test_a_link_to_itself_is_left_out(write: Any, tree: Tree, folder: Path) -> N
     assert found(folder / "train.ipynb", include=["loop"]) == [("include-empty", {"field": "include"})]
 
 
-@pytest.mark.parametrize("include", ["*", "*/" * 40 + "zzz"])
+@pytest.mark.parametrize("include", [pytest.param("*", marks=pytest.mark.slow), "*/" * 40 + "zzz"])
 def test_folders_that_all_link_to_each_other_are_refused(write: Any, tree: Tree, folder: Path, include: str) -> None:
     names = [f"d{index}" for index in range(12)]
     tree({f"{name}/a.csv": "" for name in names})

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 from tests.support import write_notebook
 from tests.ui.gate import Gate
 from tests.ui.job import JobTab, path_of
-from tests.ui.notebooks import write_failing, write_quick, write_steps
+from tests.ui.notebooks import write_cells, write_failing, write_quick, write_steps
 from tests.ui.panel import Panel
 from tests.ui.tab import Tab
 
@@ -54,10 +54,10 @@ def test_rows_are_live_from_queued_to_succeeded(panel: Panel, work: Path, gate: 
     panel.expect_phase(last, "Running")
     row = panel.row(last)
     expect(row).to_contain_text("Worker 1/1")
-    expect(row).to_contain_text("cell 2/4")
+    expect(row).to_contain_text("cell 3/4")  # two have ended, the third waits at the gate
     gate.step(2)
     expect(row).to_contain_text("loss 0.5")
-    expect(row.get_by_role("progressbar")).to_have_attribute("aria-valuetext", "2 of 4 cells")
+    expect(row.get_by_role("progressbar")).to_have_attribute("aria-valuetext", "2 of 4 cells done")
     gate.step(2)
     panel.expect_phase(last, "Succeeded")
     expect(row.get_by_role("progressbar")).to_have_count(0)
@@ -71,6 +71,47 @@ def test_a_failed_row_says_why_and_leads_to_the_log(panel: Panel, work: Path) ->
     opened = JobTab(panel.tab.page)
     expect(opened.root.get_by_role("tab", name="Logs")).to_have_attribute("aria-selected", "true")
     expect(opened.panel).to_contain_text("so far so good")
+
+
+def test_a_row_names_its_notebook_and_keeps_the_end_of_its_name(panel: Panel, work: Path) -> None:
+    stem = "a-name-that-is-longer-than-any-panel-is-wide"
+    job = submit_quick(panel, work, stem)[0]
+    name = panel.row(job).locator(".jp-mltrain-JobRow-name")
+    expect(name).to_have_attribute("title", f"{job}\n{work.name}/{stem}.ipynb")
+    start, end = name.locator("span").all()
+    assert start.evaluate("node => node.scrollWidth > node.clientWidth")
+    assert end.evaluate("node => node.scrollWidth === Math.ceil(node.getBoundingClientRect().width)")
+    assert end.text_content() == job[-9:]
+    kind = panel.row(job).locator(".jp-mltrain-JobRow-kind")
+    assert end.evaluate("node => node.getBoundingClientRect().right") <= kind.evaluate(
+        "node => node.getBoundingClientRect().left"
+    )
+
+
+def test_of_a_metric_the_value_is_always_seen(panel: Panel, work: Path, gate: Gate) -> None:
+    report = "run.report(**{'validation/mean_average_precision_at_fifty_of_all_classes': 0.125})"
+    source = f"from jupyter_mltrain import run\n{gate.source}{report}\nwait()"
+    job = submit(panel.tab, write_cells(work, "wordy", source))
+    metric = panel.row(job).locator(".jp-mltrain-JobRow-metric")
+    expect(metric).to_contain_text("0.125")
+    name, value = metric.locator("span").all()
+    assert name.evaluate("node => node.scrollWidth > node.clientWidth")
+    right = value.evaluate("node => node.getBoundingClientRect().right")
+    assert right <= panel.row(job).evaluate("node => node.getBoundingClientRect().right")
+
+
+def test_a_notebook_that_is_gone_is_told_in_a_dialog(panel: Panel, work: Path) -> None:
+    panel.tab.expect_problem("status of 404")
+    job = submit_quick(panel, work, "here")[0]
+    (work / "here.ipynb").rename(work / "there.ipynb")
+    dialog = panel.tab.dialog()
+    panel.act(job, "Open Notebook")
+    expect(dialog).to_contain_text(f"There is no notebook {work.name}/here.ipynb any more")
+    dialog.get_by_role("button", name="Close").click()
+    panel.open(job).header.get_by_role("button", name="Open Notebook").click()
+    expect(dialog).to_contain_text("Resubmit runs it again")
+    dialog.get_by_role("button", name="Close").click()
+    assert panel.tab.page.locator(".jp-NotebookPanel").count() == 0
 
 
 def test_out_of_memory_is_mended_by_more(panel: Panel, work: Path) -> None:

@@ -76,6 +76,33 @@ def cut_off(root: Locator) -> list[str]:
     return found
 
 
+def height(locator: Locator) -> float:
+    found: float = locator.evaluate("node => node.clientHeight")
+    return found
+
+
+@pytest.mark.parametrize(("width", "height_"), [(640, 400), (700, 450), (900, 600)])
+def test_in_a_low_window_the_list_has_rows_and_the_panel_scrolls(
+    tab: Tab, work: Path, gate: Gate, width: int, height_: int
+) -> None:
+    panel = Panel(tab.open())
+    tab.page.set_viewport_size({"width": width, "height": height_})
+    button = panel.root.get_by_role("button", name="Run the sample")
+    button.scroll_into_view_if_needed()
+    expect(button).to_be_in_viewport(ratio=1)
+    fill(panel, work, gate)
+    assert height(panel.root.get_by_role("grid")) >= 150
+    panel.root.get_by_role("button", name="Machine").scroll_into_view_if_needed()
+    expect(panel.root.get_by_role("button", name="Machine")).to_be_in_viewport(ratio=1)
+    panel.root.get_by_label("Search the jobs").focus()
+    tab.page.keyboard.press("ArrowDown")
+    expect(panel.rows.first).to_be_focused()
+    for row in panel.rows.all():
+        expect(row).to_be_focused()
+        expect(row).to_be_in_viewport()
+        tab.page.keyboard.press("ArrowDown")
+
+
 def test_on_the_right(tab: Tab, work: Path, gate: Gate) -> None:
     panel = Panel(tab.open())
     tab.page.get_by_role("tab", name="Training", exact=True).click(button="right")
@@ -116,6 +143,18 @@ def test_ten_thousand_jobs_scroll(crowd: Panel) -> None:
         crowd.row(f"crowd-{CROWD - 1 - before:05}").wait_for(state="detached")
         assert crowd.rows.count() < 100
     expect(grid).to_have_attribute("aria-busy", "false")
+
+
+def test_ten_thousand_jobs_scroll_in_a_low_window(crowd: Panel) -> None:
+    crowd.tab.page.set_viewport_size({"width": 640, "height": 400})
+    grid = crowd.root.get_by_role("grid")
+    expect(grid).to_have_attribute("aria-busy", "false")
+    crowd.rows.first.focus()
+    crowd.tab.page.keyboard.press("End")
+    expect(crowd.root.locator("[role=row]:focus:not([aria-rowindex='1'])")).to_be_in_viewport()
+    assert crowd.rows.count() < 60
+    grid.evaluate("node => { node.scrollTop = 0 }")
+    expect(crowd.row("crowd-09999")).to_be_in_viewport()
 
 
 def test_ten_thousand_jobs_are_searched_and_selected(crowd: Panel) -> None:

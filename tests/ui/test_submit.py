@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,46 @@ def test_the_form_follows_the_notebook_when_it_is_saved(tab: Tab, work: Path, na
     expect(form.parameter("epochs")).to_have_value("9")
 
 
+def rename(tab: Tab, item: str, name: str) -> None:
+    """Rename what the file browser shows."""
+    tab.page.locator(".jp-DirListing-item", has_text=item).click()
+    tab.page.keyboard.press("F2")
+    tab.page.locator(".jp-DirListing-editor").fill(name)
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator(".jp-DirListing-item", has_text=name)).to_have_count(1)
+
+
+def test_the_form_goes_with_a_notebook_that_is_renamed(tab: Tab, work: Path, name: str) -> None:
+    tab.expect_problem("status of 404.*/api/contents/")  # JupyterLab's own: its address has the old name still
+    form = SubmitForm.open(tab, path_of(tab, write_quick(work, name)))
+    form.parameter("epochs").fill("9")
+    rename(tab, f"{name}.ipynb", "größe.ipynb")
+    expect(form.root.get_by_role("heading", level=2)).to_have_text("Train größe.ipynb")
+    expect(tab.page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="Train größe")).to_have_count(1)
+    expect(form.planned().parameter("epochs")).to_have_value("9")
+    renamed = path_of(tab, work / "größe.ipynb")
+    in_layout = re.compile(rf'submits:submit:{re.escape(renamed)}"[,\]]')
+    with tab.page.expect_response(lambda answer: bool(in_layout.search(answer.request.post_data or ""))):
+        for label in ("größe.ipynb", "Train größe"):  # JupyterLab stores the layout when another tab comes to the front
+            tab.page.locator("#jp-main-dock-panel .lm-TabBar-tabLabel").get_by_text(label, exact=True).click()
+    tab.reload()
+    expect(form.planned().parameter("epochs")).to_have_value("9")
+    form.submit().expect_phase("Succeeded")
+    assert form.jobs()[0]["summary"]["notebook"] == renamed
+
+
+def test_the_form_says_that_its_notebook_was_deleted(tab: Tab, work: Path, name: str) -> None:
+    tab.expect_problem("status of 404")
+    form = SubmitForm.open(tab, path_of(tab, write_quick(work, name)))
+    tab.page.locator(".jp-DirListing-item", has_text=name).click()
+    tab.page.keyboard.press("Delete")
+    tab.dialog().get_by_role("button", name="Move to Trash").or_(
+        tab.dialog().get_by_role("button", name="Delete")
+    ).first.click()
+    expect(form.status).to_contain_text("There is no notebook")
+    expect(form.submit_button).to_have_attribute("aria-disabled", "true")
+
+
 def test_a_double_click_makes_one_job(tab: Tab, work: Path, name: str) -> None:
     form = SubmitForm.open(tab, path_of(tab, write_quick(work, name)))
     form.root.get_by_label("Keep this form open").check()
@@ -282,6 +323,8 @@ def test_a_notebook_in_another_language_is_refused_in_words(tab: Tab, work: Path
     form = SubmitForm(tab).planned()
     expect(form.status).to_contain_text("Python")
     expect(form.preview.get_by_role("alert")).to_contain_text("Python")
+    expect(form.root.get_by_text("Looking at the imports")).to_have_count(0)
+    expect(form.root).to_contain_text("What the notebook imports is not known")
     form.submit_button.click(force=True)
     assert form.jobs() == []
 

@@ -53,7 +53,7 @@ function announcement(job: JobSummary, trans: TranslationBundle): string {
 
 function ProgressBar(props: { progress: NonNullable<JobSummary['progress']>; trans: TranslationBundle }): JSX.Element {
   const { progress, trans } = props;
-  const words = trans.__('%1 of %2 cells', progress.done, progress.total);
+  const words = trans.__('%1 of %2 cells done', progress.done, progress.total);
   return (
     <div className="jp-mltrain-JobHeader-progress">
       <progress max={1} value={progress.fraction} aria-label={trans.__('Progress')} aria-valuetext={words} />

@@ -87,7 +87,7 @@ export function chartOptions(lines: readonly ILine[], step: string, width: numbe
       { label: step },
       ...lines.map(({ label }, index) => ({
         label,
-        value: (_: uPlot, value: number | null) => (value === null ? '–' : measured(value)),
+        value: (_: uPlot, value: number | null) => (value === null ? '--' : measured(value)),
         stroke: colour(COLOURS[index % COLOURS.length]),
         dash: DASHES[index % DASHES.length],
         width: 2,

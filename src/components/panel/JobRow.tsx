@@ -136,7 +136,7 @@ function Run({ job, trans }: Pick<IRowProps, 'job' | 'trans'>): JSX.Element {
               role="progressbar"
               aria-label={trans.__('Progress of %1', job.name)}
               aria-valuenow={percent}
-              aria-valuetext={trans.__('%1 of %2 cells', progress.done, progress.total)}
+              aria-valuetext={trans.__('%1 of %2 cells done', progress.done, progress.total)}
             >
               <div style={{ transform: `scaleX(${progress.fraction})` }} />
             </div>

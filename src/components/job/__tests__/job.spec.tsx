@@ -52,7 +52,7 @@ describe('header', () => {
 
   it('says how far it is', async () => {
     await shown(job());
-    expect(screen.getByRole('progressbar').getAttribute('aria-valuetext')).toBe('6 of 12 cells');
+    expect(screen.getByRole('progressbar').getAttribute('aria-valuetext')).toBe('6 of 12 cells done');
   });
 });
 

@@ -119,7 +119,10 @@ describe('a row', () => {
       expect(row.getByText(text)).toBeTruthy();
     }
     const bar = row.getByRole('progressbar', { name: 'Progress of r' });
-    expect([bar.getAttribute('aria-valuenow'), bar.getAttribute('aria-valuetext')]).toEqual(['58', '7 of 12 cells']);
+    expect([bar.getAttribute('aria-valuenow'), bar.getAttribute('aria-valuetext')]).toEqual([
+      '58',
+      '7 of 12 cells done'
+    ]);
   });
 
   it('tells which notebook it is, and keeps the end of a long name in sight', async () => {

@@ -119,7 +119,7 @@ class Job:
 
     @property
     def metrics(self) -> list[Metric]:
-        """All metrics that the leader has reported so far."""
+        """All metrics that the replicas have reported so far, oldest first; each names its ``replica``."""
         return _run(self._service.metrics(self._ref))
 
     def cancel(self) -> None:

@@ -258,7 +258,7 @@ export interface Message {
   data: JobsSnapshot | JobsChanged | JobSnapshot | JobDeleted | NotebookSnapshot | NotebookChanged | MetricsSnapshot | MetricsChanged | LogSnapshot | LogChanged | ErrorMessage | Pong;
 }
 
-/** One report of the leader. */
+/** One report of a replica. */
 export interface Metric {
   step: number | null;
   /** Seconds since the epoch. */

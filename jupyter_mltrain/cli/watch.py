@@ -70,8 +70,8 @@ async def follow_job(service: Service, ref: JobRef) -> int:
 async def _print_end(service: Service, update: Update) -> None:
     job = update.job
     click.echo(f"\nstate      {job.phase.value}")
-    if update.error:
-        click.echo(f"error      {update.error}")
+    if error := await service.failure(job.ref) if job.phase is Phase.FAILED else update.error:
+        click.echo(f"error      {error}")
     if job.message and job.phase is not Phase.SUCCEEDED:
         click.echo(f"why        {job.message}")
     click.echo(f"replicas   {counts(job)}")

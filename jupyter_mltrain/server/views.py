@@ -68,9 +68,10 @@ def event_view(event: Event) -> wire.Event:
     return wire.Event.model_validate({**asdict(event), "type": kind})
 
 
-def metric_view(report: Metric, replica: str) -> wire.Metric:
+def metric_view(report: Metric) -> wire.Metric:
     """Return one report of metrics."""
-    return wire.Metric(step=report.step, time=report.time or 0.0, values=finite(report.values), replica=replica)
+    values = finite(report.values)
+    return wire.Metric(step=report.step, time=report.time or 0.0, values=values, replica=report.replica)
 
 
 def findings_view(findings: Iterable[Finding]) -> tuple[wire.Finding, ...]:

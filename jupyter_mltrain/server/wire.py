@@ -140,7 +140,7 @@ class Replica(Wire):
 
 
 class Metric(Wire):
-    """One report of the leader."""
+    """One report of a replica."""
 
     step: int | None = None
     time: float

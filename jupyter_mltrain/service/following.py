@@ -140,7 +140,7 @@ def run_error(rebuilder: Rebuilder) -> str:
     progress = rebuilder.progress
     if progress.error is None:
         return ""
-    words = [f"cell {progress.n}"] if progress.error.get("cell") is not None else []
+    words = [f"cell {progress.n}"] if progress.n and progress.error.get("cell") is not None else []
     words += [str(progress.error.get(part) or "") for part in ("name", "message")]
     return ": ".join(word for word in words if word)
 
@@ -160,25 +160,12 @@ async def notebook(backend: Backend, ref: JobRef) -> dict[str, Any]:
     return document
 
 
-async def failure(backend: Backend, ref: JobRef) -> str:
-    """Return what ended the leader's notebook, in words; ``""`` where nothing is known of it."""
-    try:
-        return run_error(await _rebuild(backend, ref))
-    except NotFound:
-        return ""  # no replica yet, or it was cleaned up with its log
-
-
 async def progress(backend: Backend, ref: JobRef) -> RunProgress | None:
     """Return how far the leader's notebook has come; None before its first cell, or where nothing is known of it."""
     try:
         return run_progress(await _rebuild(backend, ref))
     except NotFound:
         return None
-
-
-async def metrics(backend: Backend, ref: JobRef) -> list[Metric]:
-    """Return what the leader's log has of metrics, oldest first."""
-    return [Metric(point["values"], point["step"], point["time"]) for point in (await _rebuild(backend, ref)).metrics]
 
 
 async def _rebuild(backend: Backend, ref: JobRef) -> Rebuilder:

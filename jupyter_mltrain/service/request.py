@@ -158,6 +158,7 @@ class Metric:
     values: Mapping[str, float]
     step: int | None = None
     time: float | None = None  # seconds since the epoch
+    replica: str = ""  # name of its pod; "" where only the leader's are meant
 
     def to_dict(self) -> dict[str, Any]:
         """Return ``{"step": 3, "loss": 0.0078}``. JSON knows no infinity and no NaN: they become null."""

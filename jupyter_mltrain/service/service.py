@@ -12,14 +12,14 @@ from ..backends.base import EVERY_JOB, Backend, Capabilities, Census, Change, Cu
 from ..backends.registry import get_backend
 from ..errors import Conflict, InvalidInput, NotFound
 from ..model.job import Event, JobRef, JobStatus, Manifest
-from . import again, copies, following, listing, logs
+from . import again, copies, following, listing, logs, reports
 from .changes import changes_of
 from .lines import LogLines
 from .listing import JobPage
 from .logs import LogPage
 from .provenance import Provenance, provenance_of
 from .request import Export, Metric, Output, Plan, Recovery, Request, RunProgress, Update, new_job_id
-from .summary import RunStates
+from .summary import RunStates, failure
 
 if TYPE_CHECKING:
     from ..samples import Sample
@@ -42,7 +42,7 @@ class Service:
     Attributes
     ----------
     run_states:
-        What the logs of the jobs' leaders tell.
+        What the logs of the jobs tell.
     log_numbers:
         Lines of logs by their numbers.
     """
@@ -306,16 +306,20 @@ class Service:
         return await following.notebook(self.backend, ref)
 
     async def metrics(self, ref: JobRef) -> list[Metric]:
-        """Return what the leader has reported so far, oldest first."""
-        return await following.metrics(self.backend, ref)
+        """Return what all replicas have reported so far, oldest first."""
+        return await reports.metrics(self.backend, ref)
 
     async def progress(self, ref: JobRef) -> RunProgress | None:
         """Return how far the leader's notebook has come; None before its first cell, or for a job without one."""
         return await following.progress(self.backend, ref)
 
     async def failure(self, ref: JobRef) -> str:
-        """Return what ended the job's notebook: ``cell 2: ZeroDivisionError: division by zero``, or ``""``."""
-        return await following.failure(self.backend, ref)
+        """Return what ended the job's notebook, as ``summary.failure`` does; ``""`` for a job that was deleted."""
+        try:
+            job = await self.backend.status(ref)
+        except NotFound:
+            return ""
+        return failure(job, await self.run_states.of(job))
 
     async def outputs(self, ref: JobRef) -> list[Output]:
         """Return what the job left behind: executed notebook, models, files."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Final, Literal
 
@@ -24,6 +24,7 @@ _REPLICA_SPECS: Final = {"TFJob": "tfReplicaSpecs", "PyTorchJob": "pytorchReplic
 # The newest few records tell progress and metrics; where one cell wrote more than these, a log's guaranteed end does.
 _TAILS: Final = (100, 600)  # lines
 _OUT_OF_MEMORY: Final = "OOMKilled"  # as a kubelet says it
+_STOPPED: Final = (137, 143)  # exit codes by SIGKILL and SIGTERM
 _KEPT: Final = 20_000  # jobs
 
 
@@ -39,7 +40,7 @@ class RoleCount:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """What the leader's log tells of its run.
+    """What the leader's log tells of its run, and why another replica failed.
 
     Attributes
     ----------
@@ -47,14 +48,19 @@ class RunState:
         The newest value of each metric; None: not finite.
     error:
         What ended the notebook: ``cell 2: ZeroDivisionError: division by zero``.
+    blame:
+        What ended the notebook of the replica that failed first, where that is not the leader.
     """
 
     progress: RunProgress | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     error: str = ""
+    blame: str = ""
 
 
 UNKNOWN: Final = RunState()
+
+_Key = tuple[str, str, str]  # id, when it ended, because of whom
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +204,16 @@ def _why_failed(job: JobStatus, run: RunState) -> str:
     if named is None or "deadline" in said:  # who was stopped by a limit did nothing wrong
         return said or job.message
     place, replica = named
-    cause = run.error if run.error and replica == job.leader else _how_it_ended(replica)
-    return f"{_title(replica, place)} failed: {cause}"
+    error = run.error if replica == job.leader else run.blame
+    return f"{_title(replica, place)} failed: {error or _how_it_ended(replica)}"
+
+
+def failure(job: JobStatus, run: RunState) -> str:
+    """Return what ended a job's notebook: ``cell 2: ZeroDivisionError: division by zero``, or ``""``.
+
+    Where it is another replica than the leader that failed, it is named: ``Worker 3 failed: cell 2: ...``.
+    """
+    return why(job, run) if run.blame else run.error
 
 
 def _why_restarting(job: JobStatus) -> str:
@@ -219,6 +233,12 @@ def _why_pending(job: JobStatus) -> str:
     return ""
 
 
+def blamed(job: JobStatus) -> ReplicaState | None:
+    """Return the replica because of which a job failed, None where there is none, or where that is the leader."""
+    named = _culprit(job) if job.phase is Phase.FAILED else None
+    return None if named is None or named[1] == job.leader else named[1]
+
+
 def _condition_message(job: JobStatus, kind: str) -> str:
     return next((c.message for c in job.conditions if c.type == kind and c.status == "True"), "")
 
@@ -226,7 +246,17 @@ def _condition_message(job: JobStatus, kind: str) -> str:
 def _culprit(job: JobStatus) -> tuple[int, ReplicaState] | None:
     """Return place and state of the replica that failed first; the others often fail because it did."""
     failed = [(n, replica) for n, replica in enumerate(job.replicas) if replica.exit_code or replica.phase == "Failed"]
-    return min(failed, key=lambda item: (item[1].finished_at or "~", item[1] != job.leader), default=None)
+
+    def order(item: tuple[int, ReplicaState]) -> tuple[str, bool, bool]:
+        replica = item[1]
+        # Times are whole seconds: within one, who was stopped comes last, as a job's others are once it has failed.
+        return replica.finished_at or "~", _was_stopped(replica), replica != job.leader
+
+    return min(failed, key=order, default=None)
+
+
+def _was_stopped(replica: ReplicaState) -> bool:
+    return replica.exit_code in _STOPPED and replica.reason != _OUT_OF_MEMORY
 
 
 def _title(replica: ReplicaState, place: int) -> str:
@@ -265,7 +295,7 @@ def finite(values: Mapping[str, float]) -> dict[str, float | None]:
 
 
 class RunStates:
-    """What leaders' logs tell of their runs, from the logs' ends; of ended jobs it is kept.
+    """What the ends of logs tell of runs; of ended jobs it is kept.
 
     Parameters
     ----------
@@ -275,11 +305,11 @@ class RunStates:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._kept: OrderedDict[tuple[str, str], RunState] = OrderedDict()
+        self._kept: OrderedDict[_Key, RunState] = OrderedDict()
 
     async def of(self, job: JobStatus) -> RunState:
-        """Return what a job's log tells now. Never reads more than a log's end; without a log nothing is known."""
-        key = (job.ref.id, finished_at(job))
+        """Return what a job's logs tell now. Never reads more than a log's end; without a log nothing is known."""
+        key = _key(job)
         if job.finished and key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
@@ -292,18 +322,23 @@ class RunStates:
         """Return what is known of each of several jobs."""
         return list(await asyncio.gather(*(self.of(job) for job in jobs)))
 
-    def _keep(self, key: tuple[str, str], state: RunState) -> None:
+    def _keep(self, key: _Key, state: RunState) -> None:
         self._kept[key] = state
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
 
     async def _read(self, job: JobStatus) -> RunState:
-        leader = job.leader
+        if not notebook_job(job):
+            return UNKNOWN
+        state, culprit = await self._read_replica(job, job.leader), blamed(job)
+        return state if culprit is None else replace(state, blame=(await self._read_replica(job, culprit)).error)
+
+    async def _read_replica(self, job: JobStatus, replica: ReplicaState | None) -> RunState:
         state = UNKNOWN
-        if leader is None or leader.phase == "Pending" or not notebook_job(job):
+        if replica is None or replica.phase == "Pending":
             return state
         for tail in _TAILS:
-            state, lines = await self._read_end(job, leader.name, tail)
+            state, lines = await self._read_end(job, replica.name, tail)
             if state.progress is not None or lines < tail:
                 break
         return state
@@ -317,6 +352,11 @@ class RunStates:
         except NotFound:  # deleted meanwhile, or the pod was cleaned up with its log
             return UNKNOWN, 0
         return run_state(rebuilder), lines
+
+
+def _key(job: JobStatus) -> _Key:
+    culprit = blamed(job)
+    return job.ref.id, finished_at(job), "" if culprit is None else culprit.name
 
 
 def notebook_job(job: JobStatus) -> bool:

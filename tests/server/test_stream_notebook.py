@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from jupyter_mltrain.runner.records import Record, encode
 from jupyter_mltrain.server import wire
-from jupyter_mltrain.server.stream.livenotebook import LiveNotebook, Points
+from jupyter_mltrain.server.stream.livenotebook import LiveNotebook
+from jupyter_mltrain.server.stream.points import Points
 from jupyter_mltrain.server.stream.topic import to_json
 from tests.server._streaming import Mirror
 
@@ -111,7 +112,10 @@ class Follower:
         self._take(change or wire.NotebookSnapshot(notebook=live.whole()), "notebook")
         points = None if self._seen is None else live.points.since(self._seen)
         whole = points is None
-        found = [{"values": {}, "time": p["time"], "step": p["step"]} for p in (live.points.all() if whole else points)]
+        found = [
+            {"values": {}, "time": point["time"], "step": point["step"]}
+            for _, point in (live.points.all() if whole else points)
+        ]
         self._take(wire.MetricsSnapshot(metrics=found) if whole else wire.MetricsChanged(metrics=found), "metrics")
         self._seen = live.version
 
@@ -212,5 +216,5 @@ def test_points_beyond_those_kept_give_a_snapshot() -> None:
     assert points.since(5) is None
     newer = points.since(20_005)
     assert newer is not None
-    assert [point["step"] for point in newer] == [20_006, 20_007, 20_008, 20_009]
+    assert [point["step"] for _, point in newer] == [20_006, 20_007, 20_008, 20_009]
     assert len(points.all()) == 20_000

@@ -10,6 +10,7 @@ from jupyter_mltrain.runner.records import Rebuilder, Record, encode
 from jupyter_mltrain.service.summary import (
     RunState,
     actions,
+    failure,
     finished_at,
     is_out_of_memory,
     role_counts,
@@ -61,6 +62,16 @@ def test_the_cell_that_failed_is_named_where_the_leader_is_the_one_that_failed()
     other = replace(leader, name="job-worker-1", index=1, exit_code=9, finished_at="2026-01-01T00:00:00Z")
     assert why(job("Failed", replicas=(leader,)), error) == "Worker 0 failed: cell 2: ValueError: no"
     assert why(job("Failed", replicas=(leader, other)), error) == "Worker 1 failed: exit 9"
+
+
+def test_the_cell_that_failed_is_named_where_another_replica_is_the_one_that_failed() -> None:
+    other = replace(WORKER, name="job-worker-1", index=1, phase="Failed", exit_code=1, finished_at=PRESENT)
+    stopped = replace(WORKER, phase="Failed", exit_code=143, finished_at=PRESENT)  # within the same second
+    run = RunState(error="cell 9: KeyboardInterrupt", blame="cell 2: ValueError: no")
+    for leader in (WORKER, stopped, replace(stopped, exit_code=137)):
+        failed = job("Failed", replicas=(leader, other))
+        assert why(failed, run) == failure(failed, run) == "Worker 1 failed: cell 2: ValueError: no"
+    assert failure(failed, RunState(error="cell 1: E")) == "cell 1: E"
 
 
 def test_a_limit_is_the_reason_and_not_the_replica_that_it_stopped() -> None:

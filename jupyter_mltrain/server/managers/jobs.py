@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from ...errors import MltrainError, NotFound
+from ...errors import MltrainError
 from ...model.job import JobRef, JobStatus
 from ...service import JobFilter, LogPage, Service
 from ...service.lines import NumberedPage
@@ -79,16 +79,9 @@ class JobsManager:
         return wire.Events(events=tuple(map(event_view, await service.events(ref))))
 
     async def metrics(self, job_id: str) -> wire.Metrics:
-        """Return what a job's leader has reported, oldest first; nothing while it has no log."""
+        """Return what a job's replicas have reported, oldest first; nothing while there is no log."""
         service, ref = await self._services.find(job_id)
-        leader = (await service.status(ref)).leader
-        if leader is None:
-            return wire.Metrics(metrics=())
-        try:
-            reports = await service.metrics(ref)
-        except NotFound:  # the pod was cleaned up with its log
-            reports = []
-        return wire.Metrics(metrics=tuple(metric_view(report, leader.name) for report in reports))
+        return wire.Metrics(metrics=tuple(map(metric_view, await service.metrics(ref))))
 
     async def notebook(self, job_id: str) -> dict[str, Any]:
         """Return the executed notebook as far as it has come."""

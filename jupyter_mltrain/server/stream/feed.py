@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,7 +27,9 @@ class Feed:
     changes:
         Beats when status or ``deleted`` changed.
     pulse:
-        Beats with ``changes``, and when the leader's log has something new.
+        Beats with ``changes``, and when a log that is followed has something new.
+    clock:
+        Versions for what logs tell.
     """
 
     def __init__(self, service: Service, ref: JobRef) -> None:
@@ -34,6 +37,7 @@ class Feed:
         self.ref = ref
         self.suspend = service.backend.capabilities().suspend
         self.deleted = False
+        self.clock = itertools.count(1)
         self.pulse = Pulse()
         self.changes = Pulse(also=self.pulse)
         self._status: JobStatus | None = None
@@ -86,7 +90,7 @@ class Feed:
     @asynccontextmanager
     async def leader(self) -> AsyncIterator[Leader]:
         """Follow the leader's log: it is read once, whatever the number of those who ask."""
-        leader = self._leader = self._leader or Leader(self.service.backend, self)
+        leader = self._leader = self._leader or Leader(self)
         self._followers += 1
         try:
             yield leader

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from ...runner.records import Rebuilder, Record, unpack_metric
-from ...runner.records.rebuild import METRICS_KEPT
+from ...runner.records import Rebuilder, Record
 from ...service.following import run_error, run_progress
-from ...service.summary import RunState, finite, newest_metrics
+from ...service.summary import RunState
 from .. import wire
+from .points import Points
 
 _TEXT_KEPT: Final = 256 << 10
 """Characters that were appended to a stream and are remembered piece by piece; beyond it the whole output is sent."""
@@ -46,52 +46,13 @@ class _Cell:
     outputs: list[_Output] = field(default_factory=list)
 
 
-class Points:
-    """The newest points that a run reported, oldest first, and the versions with which they came.
-
-    Attributes
-    ----------
-    version:
-        With which the newest came.
-    newest:
-        The newest value of each metric; None: not finite.
-    """
-
-    def __init__(self) -> None:
-        self.version = 0
-        self.newest: dict[str, float | None] = {}
-        self._points: deque[tuple[int, dict[str, Any]]] = deque(maxlen=METRICS_KEPT)
-        self._complete = 0  # since this version nothing was lost
-
-    def add(self, point: dict[str, Any], version: int) -> None:
-        """Take the next point."""
-        if len(self._points) == METRICS_KEPT:
-            self._complete = self._points[0][0]
-        self.version = version
-        self._points.append((version, point))
-        self.newest |= finite(point["values"])
-
-    def replace(self, points: list[dict[str, Any]], version: int) -> None:
-        """Take other points instead."""
-        self.version = self._complete = version
-        self._points.clear()
-        self._points.extend((version, point) for point in points)
-        self.newest = newest_metrics(points)
-
-    def all(self) -> list[dict[str, Any]]:
-        """Return what there is."""
-        return [point for _, point in self._points]
-
-    def since(self, version: int) -> list[dict[str, Any]] | None:
-        """Return what came after a version; None: some of it is lost."""
-        if version < self._complete:
-            return None
-        newer = itertools.takewhile(lambda item: item[0] > version, reversed(self._points))
-        return [point for _, point in newer][::-1]
-
-
 class LiveNotebook:
     """The executed notebook, rebuilt from the log, and the versions of its parts.
+
+    Parameters
+    ----------
+    clock:
+        Gives the versions: greater and greater numbers.
 
     Attributes
     ----------
@@ -103,19 +64,21 @@ class LiveNotebook:
         What the run reported.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Iterator[int] | None = None) -> None:
         self.rebuilder = Rebuilder()
         self.version = 0
+        self._clock = itertools.count(1) if clock is None else clock
         self.points = Points()
         self._cells: list[_Cell] = []
         self._all = 0  # version at which everything changed
 
     def feed(self, text: str, *, lost: bool = False) -> None:
         """Take the next piece of the log; ``lost``: lines before it are missing."""
-        self.version += 1
+        self.version = next(self._clock)
         if lost:
             self.rebuilder.lost()
         for record in self.rebuilder.steps(text):
+            self.points.take(record, self.rebuilder, self.version)
             note = self._NOTES.get(record.type)
             if note is not None:
                 note(self, record)
@@ -134,8 +97,6 @@ class LiveNotebook:
         for index, cell in enumerate(self._cells):
             outputs = self.rebuilder.cell(index).get("outputs", ())
             cell.outputs = [_Output(self.version) for _ in outputs]
-        if record.type in ("run", "synced"):
-            self.points.replace(self.rebuilder.metrics, self.version)
 
     def _on_cell(self, record: Record) -> None:
         self._cells.append(_Cell(self.version))
@@ -159,10 +120,6 @@ class LiveNotebook:
     def _on_tail(self, record: Record) -> None:
         self._cells[record.data["cell"]].outputs[record.data["index"]] = _Output(self.version)
 
-    def _on_metrics(self, record: Record) -> None:
-        values = {name: unpack_metric(value) for name, value in record.data["values"].items()}
-        self.points.add({**record.data, "values": values}, self.version)
-
     _NOTES: Final[dict[str, Callable[[LiveNotebook, Record], None]]] = {
         "run": _on_everything,
         "synced": _on_everything,
@@ -175,7 +132,6 @@ class LiveNotebook:
         "output": _on_output,
         "text": _on_text,
         "tail": _on_tail,
-        "metrics": _on_metrics,
     }
 
     # For front ends

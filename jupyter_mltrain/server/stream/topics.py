@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...model.job import Event
-from ...service import Metric
 from .. import wire
 from ..views import job_view, metric_view
 from .leader import Leader
+from .reports import Reports
 from .topic import Topic
 
 if TYPE_CHECKING:
@@ -85,26 +85,31 @@ class NotebookTopic(_OfJob):
 
 
 class MetricsTopic(_OfJob):
-    """``metrics/ID``: what the leader reports."""
+    """``metrics/ID``: what the replicas report."""
 
-    _leader: Leader
-    _replica = ""
+    _reports: Reports | None = None
+
+    async def run(self) -> None:
+        """Follow the logs of all replicas, and let those go that only this topic needs."""
+        try:
+            await super().run()
+        finally:
+            if self._reports is not None:
+                await self._reports.stop()
 
     async def look(self, feed: Feed, leader: Leader) -> None:
         """Take over new points."""
-        self._leader = leader
-        self._replica = feed.status.leader.name if feed.status.leader is not None else ""
-        if leader.ready and self.version != leader.notebook.points.version:
-            self.changed(leader.notebook.points.version)
+        reports = self._reports = self._reports or Reports(feed, leader)
+        if reports.look() and self.version != reports.version:
+            self.changed(reports.version)
 
     def snapshot(self, limit: int | None) -> wire.Wire:
         """Return all points."""
-        return wire.MetricsSnapshot(metrics=self._views(self._leader.notebook.points.all()))
+        assert self._reports is not None
+        return wire.MetricsSnapshot(metrics=tuple(map(metric_view, self._reports.all())))
 
     def delta(self, since: int) -> wire.Wire | None:
         """Return the new points."""
-        points = self._leader.notebook.points.since(since)
-        return None if points is None else wire.MetricsChanged(metrics=self._views(points))
-
-    def _views(self, points: list[dict[str, Any]]) -> tuple[wire.Metric, ...]:
-        return tuple(metric_view(Metric(p["values"], p["step"], p["time"]), self._replica) for p in points)
+        assert self._reports is not None
+        points = self._reports.since(since)
+        return None if points is None else wire.MetricsChanged(metrics=tuple(map(metric_view, points)))

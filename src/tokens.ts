@@ -1,4 +1,5 @@
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { Contents } from '@jupyterlab/services';
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { ITranslator } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
@@ -70,6 +71,7 @@ export interface IServices {
   commands: CommandRegistry;
   translator: ITranslator;
   rendermime: IRenderMimeRegistry;
+  contents: Contents.IManager;
   /** The extension's settings; null where there are none to be had. */
   settings: ISettingRegistry.ISettings | null;
 }

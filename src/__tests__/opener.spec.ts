@@ -1,5 +1,6 @@
 import type { ILabShell, ILayoutRestorer, JupyterFrontEnd } from '@jupyterlab/application';
 import { RenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ContentsManager } from '@jupyterlab/services';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { Signal } from '@lumino/signaling';
@@ -45,6 +46,7 @@ function setUp({ isLab = true, restorer = null as ILayoutRestorer | null } = {})
       commands: new CommandRegistry(),
       translator: nullTranslator,
       rendermime: new RenderMimeRegistry(),
+      contents: new ContentsManager(),
       settings: null
     },
     notebooks: { ensureSaved: () => Promise.resolve(true) } as unknown as INotebooks,

@@ -1,5 +1,5 @@
 import { RenderMimeRegistry } from '@jupyterlab/rendermime';
-import type { Contents } from '@jupyterlab/services';
+import { ContentsManager, type Contents } from '@jupyterlab/services';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { Signal } from '@lumino/signaling';
@@ -31,6 +31,7 @@ async function rig(path: string, answer: Answer = () => plan()): Promise<IRig> {
     commands: new CommandRegistry(),
     translator: nullTranslator,
     rendermime: new RenderMimeRegistry(),
+    contents: new ContentsManager(),
     settings: null,
     path,
     fileChanged,

@@ -49,8 +49,8 @@ async function activate(
   const { commands } = app;
   const trans = translator.load(DOMAIN);
   const settings = await loadSettings(registry);
-  const services = { manager, commands, translator, rendermime, settings };
   const { contents } = app.serviceManager;
+  const services = { manager, commands, translator, rendermime, contents, settings };
   const notebooks = new Notebooks({ docManager, contents, tracker, browser, trans });
   const opener = new Opener({ app, labShell, restorer, services, notebooks, trans });
   addCommands({ commands, manager, notebooks, opener, trans, preferences: () => preferences(settings) });

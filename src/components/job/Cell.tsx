@@ -1,5 +1,6 @@
 import type { IOutput } from '@jupyterlab/nbformat';
 import { MimeModel, OutputModel, type IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { memo, useMemo, useRef, type RefObject } from 'react';
 
@@ -9,6 +10,7 @@ import { seconds, StateIcon } from '../common';
 import { useNow } from '../hooks';
 import { Code } from './Code';
 import { bounded } from './outputs';
+import { PictureResolver } from './pictures';
 import { Rendered } from './Rendered';
 import { useNear } from './useNear';
 
@@ -17,6 +19,8 @@ interface ICellProps {
   state: CellState;
   language: string;
   rendermime: IRenderMimeRegistry;
+  /** Finds files beside the notebook. */
+  files: IRenderMime.IResolver;
   trans: TranslationBundle;
   /** The box that the cells scroll in. */
   box: RefObject<Element>;
@@ -55,7 +59,7 @@ function Body(props: ICellProps): JSX.Element {
   const source = textOf(state.cell.source);
   switch (state.cell.cell_type) {
     case 'markdown':
-      return <Markdown source={source} rendermime={rendermime} />;
+      return <Markdown {...props} />;
     case 'code':
       return (
         <>
@@ -68,10 +72,19 @@ function Body(props: ICellProps): JSX.Element {
   }
 }
 
-function Markdown({ source, rendermime }: { source: string; rendermime: IRenderMimeRegistry }): JSX.Element {
+function Markdown({ state, rendermime, files }: ICellProps): JSX.Element {
+  const source = textOf(state.cell.source);
+  const { attachments } = state.cell;
   const model = useMemo(() => new MimeModel({ trusted: false, data: { 'text/markdown': source } }), [source]);
-  return <Rendered rendermime={rendermime} model={model} />;
+  const withPictures = useMemo(
+    () => rendermime.clone({ resolver: new PictureResolver(files, attachments), linkHandler: NO_LINKS }),
+    [rendermime, files, attachments]
+  );
+  return <Rendered rendermime={withPictures} model={model} />;
 }
+
+/** Links lead where they say: JupyterLab's handler would make commands of them, which do not run here. */
+const NO_LINKS: IRenderMime.ILinkHandler = { handleLink: () => undefined };
 
 /** Number, state and time of a code cell. */
 function Prompt({ state, trans }: ICellProps): JSX.Element {

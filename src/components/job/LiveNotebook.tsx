@@ -1,5 +1,6 @@
+import { RenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { useEffect, useRef, useState, type FormEvent, type MouseEvent, type RefObject } from 'react';
+import { useEffect, useMemo, useRef, useState, type FormEvent, type MouseEvent, type RefObject } from 'react';
 
 import type { NotebookModel } from '../../services/notebook';
 import type { CellState } from '../../types';
@@ -19,6 +20,9 @@ export function LiveNotebook(props: ITabProps): JSX.Element | null {
 function Cells({ model, job, services, trans }: ITabProps & { model: NotebookModel }): JSX.Element {
   const { cells, progress, failure, error, isReady, metadata } = useModel(model);
   const box = useRef<HTMLDivElement>(null);
+  const { contents, rendermime } = services;
+  const { notebook } = job.summary;
+  const files = useMemo(() => new RenderMimeRegistry.UrlResolver({ path: notebook, contents }), [notebook, contents]);
   const running = cells.findIndex(cell => cell.status === 'running');
   const [follows, setFollows] = useState(true);
   useFollowed(box, follows ? running : -1);
@@ -59,7 +63,8 @@ function Cells({ model, job, services, trans }: ITabProps & { model: NotebookMod
                 key={index}
                 state={cell}
                 language={language}
-                rendermime={services.rendermime}
+                rendermime={rendermime}
+                files={files}
                 trans={trans}
                 box={box}
               />

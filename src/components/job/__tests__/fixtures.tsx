@@ -1,4 +1,5 @@
 import { RenderMimeRegistry, standardRendererFactories } from '@jupyterlab/rendermime';
+import { ContentsManager } from '@jupyterlab/services';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
@@ -56,6 +57,7 @@ export function rig(commandIds: readonly string[] = []): IRig {
     commands,
     translator: nullTranslator,
     rendermime: new RenderMimeRegistry({ initialFactories: standardRendererFactories }),
+    contents: new ContentsManager(),
     settings: null
   };
   return { channel, services, executed };

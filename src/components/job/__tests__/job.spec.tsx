@@ -1,4 +1,4 @@
-import { act, fireEvent, render, screen, within } from '@testing-library/react';
+import { act, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
 import { useState } from 'react';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -155,6 +155,43 @@ describe('notebook', () => {
     }
     await settle();
     expect(document.querySelector('.jp-mltrain-Output')!.textContent).toBe('3/9 c');
+  });
+
+  it('shows pictures of Markdown cells, and of what is no picture nothing', async () => {
+    const { channel } = await shown(job({ summary: summary({ notebook: 'deep er/train.ipynb' }) }), 'notebook');
+    const sources = [
+      'attachment:a.png',
+      'attachment:evil',
+      'attachment:gone',
+      'pics/b%201.png',
+      'https://else.invalid/c'
+    ];
+    const cell = {
+      cell_type: 'markdown',
+      source: sources.map(source => `<img src="${source}">`).join('') + '<a href="other.ipynb">other</a>',
+      attachments: {
+        'a.png': { 'text/html': 'hacked', 'image/png': ['aaaa', 'bbbb'] },
+        evil: { 'text/html': 'hacked', 'image/svg+xml': '<svg onload="hacked"/>' }
+      }
+    };
+    act(() => {
+      channel.send('notebook/j1', {
+        type: 'notebook',
+        notebook: { metadata: {}, cells: [code('', [], { cell })], progress: null, error: '' }
+      });
+    });
+    await waitFor(() =>
+      expect(document.querySelector('img')?.getAttribute('src')).toBe('data:image/png;base64,aaaabbbb')
+    );
+    const shownSources = [...document.querySelectorAll('img')].map(image => image.getAttribute('src'));
+    expect(shownSources.slice(1).map(source => source!.replace(/\?\d+$/, ''))).toEqual([
+      'attachment:evil',
+      'attachment:gone',
+      expect.stringMatching(/^http:.*\/files\/.*deep%20er\/pics\/b%201\.png$/),
+      'https://else.invalid/c'
+    ]);
+    const link = screen.getByText('other');
+    expect([link.getAttribute('href'), link.dataset.commandlinkerCommand]).toEqual(['other.ipynb', undefined]);
   });
 
   it('renders only the cell that changed', async () => {

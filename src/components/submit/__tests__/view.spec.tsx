@@ -1,4 +1,5 @@
 import { RenderMimeRegistry, standardRendererFactories } from '@jupyterlab/rendermime';
+import { ContentsManager } from '@jupyterlab/services';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { act, fireEvent, render, screen, within } from '@testing-library/react';
@@ -59,7 +60,8 @@ async function shown(answers: Record<string, Answer> = {}): Promise<IShown> {
   const opened: unknown[] = [];
   commands.addCommand('mltrain:open-job', { execute: args => void opened.push(args) });
   const rendermime = new RenderMimeRegistry({ initialFactories: standardRendererFactories });
-  const services = { manager, commands, translator: nullTranslator, rendermime, settings: null };
+  const contents = new ContentsManager();
+  const services = { manager, commands, translator: nullTranslator, rendermime, contents, settings: null };
   const model = new SubmitModel({
     manager,
     path: 'a folder/träin it.ipynb',

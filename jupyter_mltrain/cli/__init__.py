@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import click
 
 from ..errors import InvalidInput, MltrainError
-from .output import print_error
+from .output import escape_what_cannot_be_printed, print_error
 
 # name -> (module, one line for the list of commands), in the order in which a user meets them
 COMMANDS = {
@@ -106,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code; every foreseen error is one or two plain lines."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     as_json = "--json" in arguments
+    escape_what_cannot_be_printed()
     try:
         code = app.main(args=list(arguments), prog_name="mltrain", standalone_mode=False)
     except click.exceptions.Abort:

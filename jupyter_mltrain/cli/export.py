@@ -9,7 +9,7 @@ import click
 
 from .context import backend_option, with_service
 from .options import training_options
-from .output import json_option, print_findings, print_json
+from .output import json_option, print_document, print_findings, print_json
 
 if TYPE_CHECKING:
     from ..service import Export, Service
@@ -36,5 +36,5 @@ def export_command(notebook: Path, what: str, target: Path | None, as_json: bool
         print_json(export.to_dict())
     else:
         print_findings(export.findings)
-        click.echo(export.path if export.path is not None else export.text, nl=export.path is not None)
+        print_document(export.text) if export.path is None else click.echo(export.path)
     return 2 if export.incomplete else 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -36,12 +38,48 @@ def print_error(error: MltrainError, *, as_json: bool) -> None:
 
 def print_json(value: Any) -> None:
     """Print one JSON value on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(_json(value, indent=2))
 
 
 def print_json_line(value: Any) -> None:
     """Print one JSON value on one line of a stream."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+    click.echo(_json(value))
+
+
+def print_document(text: str) -> None:
+    """Print a script or a manifest as it is.
+
+    Raises
+    ------
+    MltrainError
+        Standard output cannot hold a character of it: escaped, it would be another document.
+    """
+    if not _can_hold(text):
+        raise MltrainError(
+            f"Standard output cannot hold all characters of this document: its encoding is {sys.stdout.encoding}",
+            hint="Set PYTHONIOENCODING=utf-8.",
+        )
+    click.echo(text, nl=False)
+
+
+def escape_what_cannot_be_printed() -> None:
+    """Let standard output show a character that its encoding cannot hold as ``\\u65e5``, as standard error does."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+    return text if _can_hold(text) else json.dumps(value, indent=indent, default=str)
+
+
+def _can_hold(text: str) -> bool:
+    """Whether standard output can hold a text; half a surrogate pair fits nowhere."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def print_findings(findings: Iterable[Finding], *, err: bool = True) -> None:

@@ -13,7 +13,7 @@ from ..errors import InvalidInput
 from ..model.job import JobRef, Phase
 from .context import backend_option, with_service
 from .options import parameter_values, role_options, spec_from_options, training_options
-from .output import json_option, print_findings, print_json
+from .output import json_option, print_document, print_findings, print_json
 from .watch import exit_code, follow_job, goes_on
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _print_plan(plan: Plan, as_json: bool) -> None:
     from ..manifests import to_yaml
 
     print_findings(plan.findings)
-    click.echo(to_yaml(plan.manifest), nl=False)
+    print_document(to_yaml(plan.manifest))
 
 
 async def _print_jobs(service: Service, refs: Sequence[JobRef], *, wait: bool) -> int:

@@ -380,6 +380,7 @@ class Shim:
         """Start the command, stand by it, and record its end."""
         error = self._start()
         if error:
+            self.memory.finish()
             self._record_exit(START_ERROR, None, "StartError", error)
             return
         started = {"pid": self.main, "shim_pid": os.getpid(), "started_at": self.started_at}

@@ -87,6 +87,14 @@ time.sleep(0.5)
     assert python(code, memory_limit=LIMIT, kernel_limit=False).launch().ended().reason == "Completed"
 
 
+@pytest.mark.parametrize("limit", [None, LIMIT])
+@pytest.mark.parametrize("command", ["true", "/no/such/program"])
+def test_an_ended_run_leaves_no_group_behind(make_run, command, limit):
+    run = make_run(command, memory_limit=limit).launch()
+    run.ended()
+    assert memory.find_groups(run.spec.uid) == []
+
+
 def test_a_lost_run_leaves_no_group_behind(python):
     if not group_works():
         pytest.skip("no control group can be made here")

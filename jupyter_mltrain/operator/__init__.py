@@ -118,7 +118,7 @@ def findings(manifest: Mapping[str, Any]) -> list[Finding]:
 
 
 def failed(kind: str, status: Mapping[str, Any], now: datetime, reason: str, message: str) -> dict[str, Any]:
-    """Return the status of a job that has failed for a reason of which the rules know nothing."""
+    """Return the status of a job that had not ended, failed for a reason of which the rules know nothing."""
     from . import conditions
 
     return conditions.failed(kind, status, now, reason, message)

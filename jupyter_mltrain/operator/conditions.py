@@ -68,7 +68,7 @@ def _remaining(conditions: Sequence[Condition], type_: str) -> list[Condition]:
 
 
 def failed(kind: str, status: Mapping[str, Any], now: datetime, reason: str, message: str) -> dict[str, Any]:
-    """Return the status of a job of any kind that has failed for a reason of which the rules know nothing."""
+    """Return the status of a job that had not ended, failed for a reason of which the rules know nothing."""
     conditions = updated(status.get("conditions") or [], now, FAILED, "True", reason, message)
     if kind != "Job":
         return {"completionTime": timestamp(now), **status, "conditions": conditions}

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from jupyter_mltrain.operator import conditions as cond
+from jupyter_mltrain.operator import failed
 
 T1 = datetime(2024, 1, 1, 10, tzinfo=UTC)
 T2 = datetime(2024, 1, 1, 11, tzinfo=UTC)
@@ -70,3 +71,17 @@ def test_nothing_is_changed_in_place() -> None:
     put(running, "Failed")
     put(running, "Restarting")
     assert running == copy
+
+
+def test_a_failure_beyond_the_rules_looks_like_any_other() -> None:
+    moment = "2024-01-01T10:00:00Z"
+    said = {"type": "Failed", "status": "True", "reason": "Odd", "message": "words", "lastTransitionTime": moment}
+    running = {"type": "Running", "status": "True", "reason": "TFJobRunning", "message": ""}
+    tfjob = failed("TFJob", {"startTime": moment, "conditions": [running]}, T1, "Odd", "words")
+    assert tfjob == {
+        "startTime": moment,
+        "completionTime": moment,
+        "conditions": [{**running, "status": "False"}, {**said, "lastUpdateTime": moment}],
+    }
+    job = failed("Job", {"active": 2, "ready": 2, "failed": 1}, T1, "Odd", "words")
+    assert job == {"failed": 1, "ready": 0, "terminating": 0, "conditions": [{**said, "lastProbeTime": moment}]}

@@ -43,9 +43,10 @@ export class MetricsModel extends TopicModel {
     return [...found.values()];
   }
 
-  /** How long a step takes: the median of the newest ones; null where the points have no steps that go on. */
+  /** How long a step takes one replica: the median of its newest ones; null where the points have no steps that go on. */
   get secondsPerStep(): number | null {
-    const points = this._points.filter(({ step }) => step !== null).slice(-RECENT);
+    const first = this._points.find(({ step }) => step !== null)?.replica;
+    const points = this._points.filter(({ step, replica }) => step !== null && replica === first).slice(-RECENT);
     const paces = points.slice(1).flatMap(({ step, time }, index) => {
       const steps = step! - points[index].step!;
       return steps > 0 ? [(time - points[index].time) / steps] : [];

@@ -144,6 +144,15 @@ describe('MetricsModel', () => {
     expect(model.series('none')).toEqual([]);
   });
 
+  it('measures the pace of one replica, however many report', async () => {
+    const { model, channel } = await follow(it => new MetricsModel('a', it));
+    const metrics = [1, 2, 3, 4].flatMap(step =>
+      ['worker-0', 'worker-1'].map(replica => ({ step, time: 2 * step, values: { loss: 1 }, replica }))
+    );
+    channel.emit('metrics/a', { type: 'metrics', metrics });
+    expect(model.secondsPerStep).toBe(2);
+  });
+
   it('counts points that have no step', async () => {
     const { model, channel } = await follow(it => new MetricsModel('a', it));
     channel.emit('metrics/a', { type: 'metrics', metrics: [point(null, { loss: 3 }), point(null, { loss: 2 })] });

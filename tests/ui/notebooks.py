@@ -70,10 +70,12 @@ def write_cells(folder: Path, name: str, *sources: str, parameters: str | None =
     return with_language(write_notebook(folder / f"{name}.ipynb", *sources, parameters=parameters))
 
 
-def turn_to_markdown(path: Path, index: int) -> Path:
-    """Make a cell one of Markdown, which runs nothing."""
+def turn_to_markdown(path: Path, index: int, **more: object) -> Path:
+    """Make a cell one of Markdown, which runs nothing; ``more`` goes into it, such as its attachments."""
     document = json.loads(path.read_text())
     cell = document["cells"][index]
-    document["cells"][index] = {key: cell[key] for key in ("id", "metadata", "source")} | {"cell_type": "markdown"}
+    document["cells"][index] = (
+        {key: cell[key] for key in ("id", "metadata", "source")} | {"cell_type": "markdown"} | more
+    )
     path.write_text(json.dumps(document))
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable
@@ -21,6 +22,9 @@ PAINTED = """canvas => {
     const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
     return data.reduce((sum, value, index) => sum + (index % 4 === 3 && value > 0 ? 1 : 0), 0);
 }"""
+
+# One pixel.
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
 def layout_with(text: str) -> Callable[[Request], bool]:
@@ -76,6 +80,31 @@ def test_cells_fill_and_their_time_runs(tab: Tab, work: Path, name: str, gate: G
     expect(running).to_have_count(0)
     expect(job.cells.last).to_contain_text("part 2")
     expect(job.panel).to_contain_text("2 of 2 cells")
+
+
+def test_a_progress_bar_is_one_line(tab: Tab, work: Path, name: str, gate: Gate) -> None:
+    keras = "print('\\b' * 9 + f'\\r{i + 1}/3 ' + '.' * (5 - i), end='', flush=True)"
+    job = train(tab, write_cells(work, name, gate.source, f"for i in range(3):\n    {keras}\n    wait()"))
+    job.show("Notebook")
+    output = job.cells.last.locator(".jp-mltrain-Output")
+    for shown in ("1/3 .....", "2/3 ....", "3/3 ..."):
+        expect(output).to_have_text(shown, use_inner_text=True)
+        gate.step()
+    job.expect_phase("Succeeded")
+    expect(output).to_have_text("3/3 ...", use_inner_text=True)
+
+
+def test_pictures_of_markdown(tab: Tab, work: Path, name: str) -> None:
+    tab.expect_problem("ERR_UNKNOWN_URL_SCHEME")  # JupyterLab's renderer puts `attachment:` in, then what it stands for
+    (work / f"{name} 1.png").write_bytes(base64.b64decode(PNG))
+    markdown = f"![pasted](attachment:a.png) ![beside](<{name} 1.png>) [a link](other.ipynb)"
+    notebook = write_cells(work, name, markdown, "print(1)")
+    job = train(tab, turn_to_markdown(notebook, 0, attachments={"a.png": {"image/png": PNG}}))
+    job.show("Notebook")
+    for alt in ("pasted", "beside"):
+        picture = job.panel.get_by_role("img", name=alt)
+        expect(picture).to_have_js_property("naturalWidth", 1)
+    expect(job.panel.get_by_role("link", name="a link")).to_have_attribute("href", re.compile("other.ipynb$"))
 
 
 def test_reload_brings_the_tab_back(tab: Tab, work: Path, name: str, gate: Gate) -> None:

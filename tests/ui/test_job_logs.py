@@ -43,17 +43,32 @@ def scroll(page: Page, pixels: int) -> None:
 
 def test_colours_progress_bars_and_long_lines(tab: Tab, work: Path, name: str) -> None:
     bar = "for i in range(5):\n    print(f'\\r{i + 1}/5 done', end='', flush=True)\nprint()"
-    colours = "print('\\x1b[31mred\\x1b[0m \\x1b[1;38;5;46mbold green\\x1b[0m')"
+    colours = "print('\\x1b[31mred\\x1b[0m \\x1b[1;38;5;46mbold green\\x1b[0m')\nprint('abc\\b\\b\\bXYZ')"
     job = train(tab, write_cells(work, name, bar, colours, "print('x' * 20_000)", "print('<b>no markup</b>')"))
     job.expect_phase("Succeeded")
     job.show("Logs")
     expect(line(job, "5/5 done")).to_have_text("5/5 done")
     expect(job.panel.get_by_text("red", exact=True)).to_have_class("ansi-red-fg")
     expect(job.panel.get_by_text("bold green", exact=True)).to_have_css("color", "rgb(0, 255, 0)")
+    expect(line(job, "XYZ")).to_have_text("XYZ")
     expect(line(job, "<b>no markup</b>")).to_be_visible()
     long = line(job, "xxx")
     expect(long).to_have_text("x" * 10_000)
     expect(long.locator("[data-left='10,000']")).to_be_attached()
+
+
+def test_inverse_text_has_the_other_theme_s_colours(tab: Tab, work: Path, name: str) -> None:
+    job = train(tab, write_cells(work, name, "print('\\x1b[7minverse\\x1b[0m')"))
+    job.expect_phase("Succeeded")
+    job.show("Logs")
+    inverse = job.panel.get_by_text("inverse", exact=True)
+    for theme, text, ground in (
+        ("JupyterLab Light", "rgb(255, 255, 255)", "rgb(17, 17, 17)"),
+        ("JupyterLab Dark", "rgb(0, 0, 0)", "rgb(255, 255, 255)"),
+    ):
+        tab.theme(theme)
+        expect(inverse).to_have_css("color", text)
+        expect(inverse).to_have_css("background-color", ground)
 
 
 def test_follows_until_the_user_scrolls_away(tab: Tab, work: Path, name: str, gate: Gate) -> None:

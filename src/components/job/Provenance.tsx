@@ -30,7 +30,10 @@ function ProvenanceFacts({ value, trans }: { value: ProvenanceData; trans: Trans
           trans.__('Image'),
           isBuilt(value.image) ? <code>{value.image}</code> : trans.__('None: the environment that was there')
         ],
-        [trans.__('Parameters'), isFilled(value.parameters) && <Values values={value.parameters} texts={value.texts} />],
+        [
+          trans.__('Parameters'),
+          isFilled(value.parameters) && <Values values={value.parameters} texts={value.texts} />
+        ],
         [trans.__('Seeds'), isFilled(value.seeds) && <Values values={value.seeds} texts={value.texts} />],
         [trans.__('Requirements'), value.requirements.length > 0 && <Lines lines={value.requirements} />],
         [trans.__('Data'), isFilled(value.channels) && <Values values={value.channels} />],

@@ -70,7 +70,7 @@ class Root:
             raise InvalidInput(
                 f"{self.relative(path)!r} is or goes through a symbolic link that leads out of {str(self.path)!r}"
                 f" (to {str(real)!r}); only what lies in that folder is shipped.",
-                hint="Copy it there, choose a --root that holds both, or bring the data in as a channel or volume.",
+                hint="Copy it there, or bring it in as a channel or volume; on the command line, --root can hold both.",
                 field="include",
                 path=self.relative(path),
             )

@@ -72,7 +72,7 @@ def _require_names(text: str, path: PurePath) -> None:
     if path.anchor or ".." in path.parts:
         raise InvalidInput(
             f"The glob {text!r} leads out of the root; only what lies in there is shipped.",
-            hint="Choose a --root that holds it, or bring the data in as a channel or volume.",
+            hint="Bring the data in as a channel or volume; on the command line, --root can be a folder that holds it.",
             field="include",
         )
     longest = max((len(part.encode(errors="replace")) for part in path.parts), default=0)

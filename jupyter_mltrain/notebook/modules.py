@@ -110,7 +110,7 @@ class _Walk:
                 "path-outside",
                 Severity.WARNING,
                 f"{text!r} is added to sys.path but lies outside of {self._root.path.name!r}: none of it is shipped.",
-                "Choose a --root that holds it too.",
+                "Copy the folder there; on the command line, --root can be a folder that holds it too.",
                 where,
             )
         )

@@ -24,7 +24,9 @@ export function useRowFocus(scroller: RefObject<HTMLDivElement>): IRowFocus {
     [scroller]
   );
   useLayoutEffect(() => {
-    const isLost = isInside.current && document.activeElement === document.body;
+    // While there were no rows the list itself had the focus, which takes no keys.
+    const isLost =
+      isInside.current && [document.body, scroller.current].includes(document.activeElement as HTMLElement);
     if (isWanted.current || isLost) {
       isWanted.current = false;
       focusOn(activeRow(scroller.current) ?? scroller.current, scroller.current);

@@ -163,3 +163,9 @@ async def fresh(hub: Hub, topic: str, **options: Any) -> Any:
     async with client(hub) as found:
         found.subscribe(topic, **options)
         return await found.mirror.until(lambda state: state.get(topic))
+
+
+def sources(loop: asyncio.AbstractEventLoop | None = None) -> list[str]:
+    """Return the names of what runs for topics."""
+    names = [task.get_name() for task in asyncio.all_tasks(loop)]
+    return sorted(name for name in names if name.startswith("mltrain"))

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from jupyter_mltrain.backends.local import LocalBackend
+from jupyter_mltrain.server.stream.hub import Hub
 from jupyter_mltrain.service import Request, Service
 from tests.server._api import Api
+from tests.server._streaming import sources
 from tests.support import stop_all, write_notebook
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
@@ -47,6 +49,21 @@ def finished(jp_serverapp: Any) -> Callable[[str], Awaitable[Any]]:
         return await service.wait(ref)
 
     return wait
+
+
+@pytest.fixture
+def service(home: Path, jp_asyncio_loop: asyncio.AbstractEventLoop) -> Iterator[Service]:
+    found = jp_asyncio_loop.run_until_complete(Service.open(LocalBackend(home)))
+    yield found
+    jp_asyncio_loop.run_until_complete(found.close())
+
+
+@pytest.fixture
+def hub(service: Service, jp_asyncio_loop: asyncio.AbstractEventLoop) -> Iterator[Hub]:
+    found = Hub([service], linger=0)
+    yield found
+    jp_asyncio_loop.run_until_complete(found.close())
+    assert sources(jp_asyncio_loop) == []
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from jupyter_mltrain.backends.local import LocalBackend
 from jupyter_mltrain.model.job import JobRef
 from jupyter_mltrain.server.stream.hub import Hub
 from jupyter_mltrain.service import Request, Service
@@ -21,21 +17,6 @@ Loop = asyncio.AbstractEventLoop
 SETUP = "import pathlib, time\nfrom jupyter_mltrain import run"
 REPORTS = "for i in range(3):\n    run.report(step=i, loss=(1 + run.rank) / (i + 1))"
 WAITS = "while not pathlib.Path({flag!r}).exists():\n    time.sleep(0.02)"
-
-
-@pytest.fixture
-def service(home: Path, jp_asyncio_loop: Loop) -> Iterator[Service]:
-    found = jp_asyncio_loop.run_until_complete(Service.open(LocalBackend(home)))
-    yield found
-    jp_asyncio_loop.run_until_complete(found.close())
-
-
-@pytest.fixture
-def hub(service: Service, jp_asyncio_loop: Loop) -> Iterator[Hub]:
-    found = Hub([service], linger=0)
-    yield found
-    jp_asyncio_loop.run_until_complete(found.close())
-    assert followed(jp_asyncio_loop) == []
 
 
 def followed(loop: Loop | None = None) -> list[str]:

@@ -1,7 +1,7 @@
 """Topics on real jobs: snapshots and deltas, sources that are shared and let go, clients that are slow or rude."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from jupyter_mltrain.backends.local import LocalBackend
 from jupyter_mltrain.model.job import JobRef
 from jupyter_mltrain.server.stream.hub import Hub
 from jupyter_mltrain.service import Request, Service
-from tests.server._streaming import Mirror, client, fresh
+from tests.server._streaming import Mirror, client, fresh, sources
 from tests.support import processes_of, write_notebook
 
 REPORTS = "from jupyter_mltrain import run\nfor step in range(3):\n    run.report(step=step, loss=1 / (step + 1))"
@@ -20,27 +20,6 @@ WAITS = "import pathlib, time\nwhile not pathlib.Path({flag!r}).exists():\n    t
 
 
 Loop = asyncio.AbstractEventLoop
-
-
-@pytest.fixture
-def service(home: Path, jp_asyncio_loop: Loop) -> Iterator[Service]:
-    found = jp_asyncio_loop.run_until_complete(Service.open(LocalBackend(home)))
-    yield found
-    jp_asyncio_loop.run_until_complete(found.close())
-
-
-@pytest.fixture
-def hub(service: Service, jp_asyncio_loop: Loop) -> Iterator[Hub]:
-    found = Hub([service], linger=0)
-    yield found
-    jp_asyncio_loop.run_until_complete(found.close())
-    assert sources(jp_asyncio_loop) == []
-
-
-def sources(loop: Loop | None = None) -> list[str]:
-    """Return the names of what runs for topics."""
-    names = [task.get_name() for task in asyncio.all_tasks(loop)]
-    return sorted(name for name in names if name.startswith("mltrain"))
 
 
 def descriptors() -> int:

@@ -6,12 +6,15 @@
     ├── InvalidInput             400  what the user gave is wrong; ``details["field"]`` points at it
     │   ├── NotebookError             the notebook cannot be read or is not Python
     │   ├── ParameterError            an unknown parameter, or a value of the wrong type
-    │   └── ManifestError             a manifest that the API server would refuse
+    │   ├── ManifestError             a manifest that the API server would refuse
+    │   ├── ResolutionError           requirements that contradict each other, do not exist, or do not fit the platform
+    │   └── ImageError                a base image, or an input of the image, that no image can be made of
     ├── Forbidden                403  not allowed
     ├── NotFound                 404  no such job, file, program, sample
     ├── Conflict                 409  the name is taken, or the job is in the wrong state
     ├── NotInstalled             501  an extra or a backend is missing; the hint says what to install
     ├── StorageError             507  disk full, folder read-only, database locked
+    ├── RegistryError            502  a container registry does not answer, or refuses; ``code`` says how
     └── BackendUnavailable       502  the cluster or the machine does not answer
         └── BackendTimeout       504  ... in time
 
@@ -79,6 +82,18 @@ class ManifestError(InvalidInput):
     code = "manifest"
 
 
+class ResolutionError(InvalidInput):
+    """Requirements contradict each other, name what does not exist, or have nothing for the image's platform."""
+
+    code = "resolution"
+
+
+class ImageError(InvalidInput):
+    """A base image or an input of the image that no image can be made of."""
+
+    code = "image"
+
+
 class Forbidden(MltrainError):
     """The user may not do this."""
 
@@ -112,6 +127,18 @@ class StorageError(MltrainError):
 
     code = "storage"
     http_status = 507
+
+
+class RegistryError(MltrainError):
+    """A container registry does not answer, or refuses.
+
+    ``code`` tells which: ``registry-unreachable``, ``registry-unauthorised``, ``registry-read-only``,
+    ``registry-not-found``, ``registry-full``, ``registry-moved`` (a tag changed meanwhile), ``registry-digest`` (bytes
+    that are not what their digest says), else ``registry``.
+    """
+
+    code = "registry"
+    http_status = 502
 
 
 class BackendUnavailable(MltrainError):

@@ -28,12 +28,16 @@ class ImageRequest:
     base:
         Image below it; ``""``: the one that the settings have for framework and GPU.
     environment:
-        ``requirements.txt``, ``pyproject.toml``, ``environment.yml`` or ``pylock.toml`` to take the packages from; None:
-        what the kernel has installed.
+        ``requirements.txt``, ``pyproject.toml``, ``environment.yml`` or ``pylock.toml`` to take the packages from;
+        None: what the kernel has installed.
     compression:
         ``zstd`` or ``gzip``; ``""``: as the settings say.
     refresh:
         Whether to look again which image the base's tag means.
+    output:
+        OCI layout folder, or with the ending ``.tar`` an OCI archive, to write the image to.
+    builder:
+        As ``image.settings`` has it; ``""``: as the settings say.
     """
 
     repository: str = ""
@@ -42,6 +46,8 @@ class ImageRequest:
     environment: Path | None = None
     compression: Literal["", "zstd", "gzip"] = ""
     refresh: bool = False
+    output: Path | None = None
+    builder: Literal["", "auto", "direct", "buildah"] = ""
 
 
 @dataclass(frozen=True, slots=True)

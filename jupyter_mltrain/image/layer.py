@@ -2,30 +2,36 @@
 
 Owner, times and order are fixed; modes are 644, or 755 for folders and what can be executed. So the digest of a layer
 says what is in it, and nothing about who made it, where and when.
+
+The tar is POSIX's (``pax``), with extended headers only where a name or a size needs one. Of two entries with one path
+the first counts: a layer has every path once, as the OCI image specification 1.1 wants it ("Layer changesets").
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import os
-import shutil
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, Final, Literal, cast
+from typing import BinaryIO, Final, Literal
 
+from ..errors import ImageError
 from . import oci
+from .compress import Compression, compressor, media_type
 
-Compression = Literal["zstd", "gzip"]
-
+FORMAT: Final = 1
+"""Changes when the same entries become other bytes; belongs to every key of a layer."""
 _CHUNK: Final = 1 << 20
-_ZSTD_LEVEL: Final = 3
-_GZIP_LEVEL: Final = 6
-_MEDIA_TYPES: Final[dict[Compression, str]] = {"zstd": oci.LAYER_ZSTD, "gzip": oci.LAYER_GZIP}
+_LONGEST_NAME: Final = 255  # bytes that file systems of Linux take
+_LONGEST_PATH: Final = 4095
+_WHITEOUT: Final = ".wh."
+_END: Final = bytes(2 * tarfile.BLOCKSIZE)
+
+Kind = Literal["file", "folder", "link"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,98 +47,173 @@ class Entry:
     executable:
         Whether a file can be executed.
     link:
-        What a symbolic link points at.
+        What a link points at: of a symbolic link any text, of a hard link a file of the same layer.
+    hard:
+        Whether the link is a hard one.
+    mode:
+        Permissions, where they are neither 644 nor 755.
+    owner:
+        Numbers of user and group.
     """
 
     path: str
     source: bytes | Path | None = None
     executable: bool = False
     link: str = ""
+    hard: bool = False
+    mode: int | None = None
+    owner: tuple[int, int] = (0, 0)
 
     @property
-    def is_folder(self) -> bool:
-        """Whether it is neither file nor link."""
-        return self.source is None and not self.link
+    def kind(self) -> Kind:
+        """What it is."""
+        return "link" if self.link else "folder" if self.source is None else "file"
+
+
+class LayerWriter:
+    """Writes a layer entry by entry: the memory that it takes does not depend on the files' sizes.
+
+    Entries come in the order in which the caller adds them; folders above them are added, each once, before them.
+    """
+
+    def __init__(self, out: BinaryIO, compression: Compression) -> None:
+        self._compressed = _Hashing(out)
+        self._packer = compressor(self._compressed, compression)
+        self._tar = _Hashing(self._packer)
+        self._media_type = media_type(compression)
+        self._kinds: dict[str, Kind] = {}
+
+    def add(self, entry: Entry) -> None:
+        """Add an entry, unless the layer has one with this path.
+
+        Raises
+        ------
+        ImageError
+            No image can have a file with this name, the file cannot be read, or its path is below that of a file.
+        """
+        if not self._is_new(entry.path, entry.kind):
+            return
+        if entry.kind != "file":
+            self._write_header(_header(entry))
+            return
+        with _opened(entry) as (source, size):
+            self._write_file(_header(entry, size), source)
+
+    def add_stream(self, path: str, content: BinaryIO, size: int, *, executable: bool = False) -> None:
+        """Add a file of ``size`` bytes that are read from ``content`` now. The rules and errors are those of `add`."""
+        if self._is_new(path, "file"):
+            self._write_file(_header(Entry(path, b"", executable), size), content)
+
+    def finish(self) -> oci.Layer:
+        """Write the end and return what points at the layer."""
+        self._tar.write(_END)
+        self._packer.close()
+        descriptor = oci.Descriptor(self._media_type, self._compressed.digest, self._compressed.size)
+        return oci.Layer(descriptor, self._tar.digest, unpacked=self._tar.size)
+
+    def _is_new(self, path: str, kind: Kind) -> bool:
+        """Note an entry and return whether it is to be written; the folders above it are written."""
+        found = self._kinds.get(path)
+        if found is not None:
+            if "folder" in (found, kind) and found != kind:
+                raise ImageError(f"{path!r} cannot be a folder and a {({found, kind} - {'folder'}).pop()} at once.")
+            return False
+        _require_usable(path)
+        folder, _, _ = path.rpartition("/")
+        if folder and self._is_new(folder, "folder"):
+            self._write_header(_header(Entry(folder)))
+        self._kinds[path] = kind
+        return True
+
+    def _write_header(self, info: tarfile.TarInfo) -> None:
+        self._tar.write(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+
+    def _write_file(self, info: tarfile.TarInfo, content: BinaryIO) -> None:
+        self._write_header(info)
+        left = info.size
+        while left and (chunk := _read(content, min(left, _CHUNK), info.name)):
+            self._tar.write(chunk)
+            left -= len(chunk)
+        if left or _read(content, 1, info.name):
+            raise ImageError(f"{info.name!r} changed while it was put into a layer.", hint="Build the image again.")
+        self._tar.write(bytes(-info.size % tarfile.BLOCKSIZE))
 
 
 def write_layer(entries: Iterable[Entry], out: BinaryIO, compression: Compression) -> oci.Layer:
-    """Write a layer and return what points at it.
+    """Write a layer of entries in any order and return what points at it. Raises ``ImageError`` as `LayerWriter` does.
 
-    Files are streamed: the memory that it takes does not depend on their size. Folders above an entry are added. Of
-    two entries with one path the later counts.
+    They are sorted by path, hard links after all that they can point at.
     """
-    compressed = _Hashing(out)
-    with _compressor(compressed, compression) as packer:
-        tar = _Hashing(packer)
-        with tarfile.open(
-            fileobj=cast("IO[bytes]", tar), mode="w|", format=tarfile.PAX_FORMAT, bufsize=_CHUNK
-        ) as archive:
-            for entry in _in_order(entries):
-                _add(archive, entry)
-    descriptor = oci.Descriptor(_MEDIA_TYPES[compression], compressed.digest, compressed.size)
-    return oci.Layer(descriptor, tar.digest)
+    writer = LayerWriter(out, compression)
+    for entry in sorted(entries, key=lambda entry: (entry.hard, entry.path.split("/"))):
+        writer.add(entry)
+    return writer.finish()
 
 
-def codec_version(compression: Compression) -> str:
-    """Return what beside the content decides a layer's bytes: the compressor, its version and level."""
-    if compression == "gzip":
-        import zlib
-
-        return f"gzip-{zlib.ZLIB_RUNTIME_VERSION}-{_GZIP_LEVEL}"
-    import zstandard
-
-    return f"zstd-{'.'.join(str(part) for part in zstandard.ZSTD_VERSION)}-{_ZSTD_LEVEL}"
-
-
-def _in_order(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Yield entries and the folders above them, each once, parents first."""
-    found = {entry.path: entry for entry in entries}
-    for path in list(found):
-        for parent in PurePosixPath(path).parents:
-            if parent.name:
-                found.setdefault(str(parent), Entry(str(parent)))
-    return (found[path] for path in sorted(found, key=lambda path: path.split("/")))
-
-
-def _add(archive: tarfile.TarFile, entry: Entry) -> None:
+def _header(entry: Entry, size: int = 0) -> tarfile.TarInfo:
     info = tarfile.TarInfo(entry.path)
-    info.mode = 0o755 if entry.executable or entry.is_folder else 0o644
-    if entry.is_folder:
+    info.size = size
+    info.linkname = entry.link
+    info.uid, info.gid = entry.owner
+    info.mode = 0o755 if entry.executable or entry.kind == "folder" else 0o644
+    if entry.kind == "folder":
         info.type = tarfile.DIRTYPE
-        archive.addfile(info)
-    elif entry.source is None:
-        info.type, info.linkname, info.mode = tarfile.SYMTYPE, entry.link, 0o777
-        archive.addfile(info)
-    else:
-        with _opened(entry.source) as source:
-            info.size = source.seek(0, os.SEEK_END)
-            source.seek(0)
-            archive.addfile(info, source)
+    elif entry.hard:
+        info.type = tarfile.LNKTYPE
+    elif entry.link:
+        info.type, info.mode = tarfile.SYMTYPE, 0o777
+    if entry.mode is not None:
+        info.mode = entry.mode
+    return info
 
 
-def _opened(source: bytes | Path) -> BinaryIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+def _require_usable(path: str) -> None:
+    """Raise ``ImageError`` unless a path can be unpacked, below the root, as what it says."""
+    parts = PurePosixPath(path).parts
+    if not path or path.startswith("/") or ".." in parts or "/".join(parts) != path or "\0" in path:
+        raise ImageError(f"{path!r} is no path inside of an image.")
+    try:
+        sizes = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
+    except UnicodeEncodeError:
+        raise ImageError(f"{path!r} has characters that no file name can have.") from None
+    if max(sizes) > _LONGEST_NAME or sum(sizes) + len(sizes) > _LONGEST_PATH:
+        raise ImageError(f"{path[:80]!r}... is too long for the name of a file.")
+    if any(part.startswith(_WHITEOUT) for part in parts):
+        raise ImageError(f"{path!r}: in an image, a name that begins with {_WHITEOUT!r} deletes files of other layers.")
 
 
 @contextmanager
-def _compressor(out: _Hashing, compression: Compression) -> Iterator[BinaryIO]:
-    if compression == "gzip":
-        # Neither a name nor a time in the header: both would be part of the digest.
-        with gzip.GzipFile(
-            filename="", fileobj=cast("IO[bytes]", out), mode="wb", compresslevel=_GZIP_LEVEL, mtime=0
-        ) as packer:
-            yield cast(BinaryIO, packer)
+def _opened(entry: Entry) -> Iterator[tuple[BinaryIO, int]]:
+    """Open the content of a file, with its size in bytes."""
+    assert entry.source is not None
+    if isinstance(entry.source, bytes):
+        yield io.BytesIO(entry.source), len(entry.source)
         return
-    import zstandard
+    try:
+        if not entry.source.is_file():  # opening a pipe would wait for its other end
+            raise ImageError(f"{str(entry.source)!r} is no file that an image can have.")
+        source = entry.source.open("rb")
+    except OSError as error:
+        raise _unreadable(str(entry.source), error) from error
+    with source:
+        yield source, os.fstat(source.fileno()).st_size
 
-    with zstandard.ZstdCompressor(level=_ZSTD_LEVEL).stream_writer(cast("IO[bytes]", out), closefd=False) as packer:
-        yield cast(BinaryIO, packer)
+
+def _read(content: BinaryIO, size: int, name: str) -> bytes:
+    try:
+        return content.read(size)
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: OSError) -> ImageError:
+    return ImageError(f"{name!r} cannot be read: {error.strerror or error}.")
 
 
 class _Hashing:
     """Passes bytes on, and knows how many they were and what digest they have."""
 
-    def __init__(self, out: BinaryIO | _Hashing) -> None:
+    def __init__(self, out: BinaryIO) -> None:
         self.size = 0
         self._out = out
         self._hash = hashlib.sha256()

@@ -25,6 +25,8 @@ DOCKER_INDEX: Final = "application/vnd.docker.distribution.manifest.list.v2+json
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LAYER: Final = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
+EMPTY_CONFIG: Final = b"{}"
+
 INDEXES: Final = frozenset({INDEX, DOCKER_INDEX})
 MANIFESTS: Final = frozenset({MANIFEST, DOCKER_MANIFEST})
 
@@ -107,11 +109,15 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer as a manifest and a config tell it: the blob, and the digest of the tar that it unpacks to."""
+    """A layer as a manifest and a config tell it: the blob, and the digest of the tar that it unpacks to.
+
+    ``unpacked`` is the size of that tar in bytes, 0 where nobody has unpacked it.
+    """
 
     descriptor: Descriptor
     diff_id: str
     history: Mapping[str, Any] = field(default_factory=dict)
+    unpacked: int = 0
 
 
 def manifest(config: Descriptor, layers: Sequence[Layer], annotations: Mapping[str, str]) -> bytes:
@@ -135,5 +141,22 @@ def index(manifests: Sequence[Descriptor], annotations: Mapping[str, str]) -> by
             "mediaType": INDEX,
             "manifests": [each.to_dict() for each in manifests],
             **({"annotations": dict(annotations)} if annotations else {}),
+        }
+    )
+
+
+def artifact(artifact_type: str, blobs: Sequence[Descriptor], subject: Descriptor) -> bytes:
+    """Return the manifest of what is said about an image, as a registry keeps it beside the image: a referrer.
+
+    Its config is ``EMPTY_CONFIG``, which the registry must have too.
+    """
+    return to_bytes(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": artifact_type,
+            "config": Descriptor.of(EMPTY, EMPTY_CONFIG).to_dict(),
+            "layers": [blob.to_dict() for blob in blobs],
+            "subject": Descriptor(subject.media_type, subject.digest, subject.size).to_dict(),
         }
     )

@@ -84,17 +84,21 @@ def installs_of(cells: Mapping[int, Code], root: Root, directory: Path) -> tuple
 def _install_commands(magic: Magic) -> Iterator[tuple[int, list[str]]]:
     """Yield (line, words) of each install command, the words beginning with ``pip``, ``conda`` or ``uv``."""
     if magic.name in _TOOLS and not magic.whole_cell:
-        commands = [(magic.lineno, f"{magic.name} {magic.line}")]
-    elif magic.name == SHELL:
-        text = magic.line.replace("\\\n", " ")
-        commands = [(magic.lineno + offset, line) for offset, line in enumerate(text.splitlines())]
+        commands = [(magic.lineno, words) for words in _simple_commands(f"{magic.name} {magic.line}")]
     else:
-        return
-    for line, command in commands:
-        for words in _simple_commands(command):
-            start = _start_of_install(words)
-            if start is not None:
-                yield line, words[start:]
+        commands = shell_commands(magic)
+    for line, words in commands:
+        start = _start_of_install(words)
+        if start is not None:
+            yield line, words[start:]
+
+
+def shell_commands(magic: Magic) -> list[tuple[int, list[str]]]:
+    """Return (line, words) of each command that a magic gives to the shell."""
+    if magic.name != SHELL:
+        return []
+    lines = enumerate(magic.line.replace("\\\n", " ").splitlines(), magic.lineno)
+    return [(number, words) for number, line in lines for words in _simple_commands(line)]
 
 
 def _simple_commands(command: str) -> list[list[str]]:

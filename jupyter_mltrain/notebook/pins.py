@@ -43,10 +43,13 @@ class Requirements:
         Version of the interpreter, e.g. ``"3.11.9"``; ``""`` where it could not be asked.
     distributions:
         Sorted by name. Only what is imported or named by an install line, not what these depend on in turn.
+    system:
+        Debian packages that the notebook asks for, ``"ffmpeg"`` or ``"graphviz=2.42.2-7"``, sorted.
     """
 
     python: str = ""
     distributions: tuple[Requirement, ...] = ()
+    system: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Return the distributions as the lines of a requirements file."""
@@ -80,13 +83,15 @@ class Requirements:
                 {"name": one.name, "specifier": one.specifier, "modules": list(one.modules)}
                 for one in self.distributions
             ],
+            # Left out where there are none: a program from before there were any keeps its digest.
+            **({"system": list(self.system)} if self.system else {}),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Requirements:
         """Read what ``to_dict`` wrote."""
         found = (Requirement(o["name"], o["specifier"], tuple(o["modules"])) for o in data["distributions"])
-        return cls(data["python"], tuple(found))
+        return cls(data["python"], tuple(found), tuple(data.get("system", ())))
 
 
 def _check_line(name: str, specifier: str) -> None:

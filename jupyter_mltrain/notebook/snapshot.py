@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from ..errors import InvalidInput
 from ..model.findings import Finding, Severity
 from . import hygiene
+from .apt import system_packages
 from .environment import Environment, Interpreter, inspect, kernel_interpreter
 from .files import MAX_SIZE, Root, included, seal
 from .installs import installs_of
@@ -83,6 +84,7 @@ def freeze(
     shipped = local_modules(base, notebook.path.parent, cells, environment)
     installs, unclear = installs_of(cells, base, notebook.path.parent)
     requirements, unresolved = resolve(shipped.external, installs, environment)
+    system, asked = system_packages(dict(notebook.code_cells), cells)
     data, left_out = included(base, include, skip=notebook.path)
     files, blobs = seal(base, shipped.files, data, max_size=max_size)
     program = Program(
@@ -90,11 +92,11 @@ def freeze(
         kernel=notebook.kernel,
         cells=tuple(ProgramCell(c.id, c.type, c.source, c.tags, c.attachments) for c in notebook.cells),
         parameters=form,
-        requirements=requirements,
+        requirements=replace(requirements, system=tuple(sorted(map(str, system)))),
         files=files,
         directory=base.relative(notebook.path.parent),
     )
-    findings += [*shipped.findings, *unclear, *unresolved, *left_out]
+    findings += [*shipped.findings, *unclear, *unresolved, *asked, *left_out]
     findings += hygiene.check(notebook, cells, form, shipped.codes, shipped.files, python=environment.version)
     return Frozen(
         program,

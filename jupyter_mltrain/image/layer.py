@@ -21,7 +21,9 @@ from typing import BinaryIO, Final, Literal
 
 from ..errors import ImageError
 from . import oci
-from .compress import Compression, compressor, media_type
+from .compress import Compression, Sink, codec_version, compressor, media_type
+
+__all__ = ["FORMAT", "Compression", "Entry", "LayerWriter", "codec_version", "write_layer"]
 
 FORMAT: Final = 1
 """Changes when the same entries become other bytes; belongs to every key of a layer."""
@@ -76,7 +78,7 @@ class LayerWriter:
     Entries come in the order in which the caller adds them; folders above them are added, each once, before them.
     """
 
-    def __init__(self, out: BinaryIO, compression: Compression) -> None:
+    def __init__(self, out: Sink, compression: Compression) -> None:
         self._compressed = _Hashing(out)
         self._packer = compressor(self._compressed, compression)
         self._tar = _Hashing(self._packer)
@@ -139,7 +141,7 @@ class LayerWriter:
         self._tar.write(bytes(-info.size % tarfile.BLOCKSIZE))
 
 
-def write_layer(entries: Iterable[Entry], out: BinaryIO, compression: Compression) -> oci.Layer:
+def write_layer(entries: Iterable[Entry], out: Sink, compression: Compression) -> oci.Layer:
     """Write a layer of entries in any order and return what points at it. Raises ``ImageError`` as `LayerWriter` does.
 
     They are sorted by path, hard links after all that they can point at.
@@ -213,7 +215,7 @@ def _unreadable(name: str, error: OSError) -> ImageError:
 class _Hashing:
     """Passes bytes on, and knows how many they were and what digest they have."""
 
-    def __init__(self, out: BinaryIO) -> None:
+    def __init__(self, out: Sink) -> None:
         self.size = 0
         self._out = out
         self._hash = hashlib.sha256()

@@ -15,6 +15,7 @@
     ├── NotInstalled             501  an extra or a backend is missing; the hint says what to install
     ├── StorageError             507  disk full, folder read-only, database locked
     ├── RegistryError            502  a container registry does not answer, or refuses; ``code`` says how
+    ├── PackageIndexError        502  an index of Python packages does not answer, or refuses; ``code`` says how
     └── BackendUnavailable       502  the cluster or the machine does not answer
         └── BackendTimeout       504  ... in time
 
@@ -138,6 +139,17 @@ class RegistryError(MltrainError):
     """
 
     code = "registry"
+    http_status = 502
+
+
+class PackageIndexError(MltrainError):
+    """An index of Python packages, or what it links to, does not answer or refuses.
+
+    ``code`` tells which: ``index-unreachable``, ``index-unauthorised``, ``index-not-found`` (a file that was locked is
+    gone), ``index-digest`` (bytes that are not what was locked), else ``index``.
+    """
+
+    code = "index"
     http_status = 502
 
 

@@ -75,7 +75,7 @@ async def read(
     with contextlib.ExitStack() as stack:
         bell = stack.enter_context(_follower(pod)) if follow and not previous else None
         position = None if after is None else _parse(after)
-        cut = False
+        cut = unfinished = False
         while True:
             # Whether more will come, then what there is, then what is written in it: in this order nothing is missed.
             last_look = bell is None or finished()
@@ -87,9 +87,11 @@ async def read(
                     cut = position != _BEGINNING and position != Position(names[0], 0)
                 for name in names:
                     async for chunk in _read_run(pod, name, position, gone=position.run not in names):
+                        # A killed run leaves its last line unfinished; the next run's first one begins after it.
+                        text = "\n" + chunk.text if unfinished and name != position.run else chunk.text
                         position = _parse(chunk.cursor)
-                        yield replace(chunk, truncated=True) if cut else chunk
-                        cut = False
+                        yield replace(chunk, text=text, truncated=chunk.truncated or cut)
+                        cut, unfinished = False, not text.endswith("\n")
                 if done or bell is None:
                     return
                 await _until_readable(bell.fileno(), end)

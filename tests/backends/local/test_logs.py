@@ -45,6 +45,14 @@ def test_all_runs_in_order_and_the_previous_one(tmp_path):
     assert {chunk.replica for chunk in collect(tmp_path)} == {tmp_path.name}
 
 
+def test_an_unfinished_line_of_a_killed_run_does_not_swallow_the_next_ones_first(tmp_path):
+    write_run(tmp_path / "0-0", b"first\ncut of")
+    write_run(tmp_path / "0-1", b"second\n")
+    chunks = collect(tmp_path)
+    assert text(chunks) == "first\ncut of\nsecond\n"
+    assert text(collect(tmp_path, after=chunks[0].cursor)) == "cut of\nsecond\n"
+
+
 def test_nothing_there(tmp_path):
     assert collect(tmp_path) == []
     assert collect(tmp_path / "nowhere") == []

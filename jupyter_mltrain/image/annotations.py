@@ -64,7 +64,7 @@ class Origin:
             )
 
 
-def annotations(origin: Origin) -> dict[str, str]:
+def describe(origin: Origin) -> dict[str, str]:
     """Return what the manifest of an image says of it; what is not known is left out."""
     said = {
         TITLE: origin.name,

@@ -1,0 +1,113 @@
+"""What is in an image, by reading its layers once, as they come over the wire: its Python, above all.
+
+``elf`` and ``programs`` read single files, ``unpack`` a layer, ``tree`` lays layers over each other, ``python`` and
+``libc`` find what is looked for in the result.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, BinaryIO
+
+from .. import oci
+from .packages import find_packages
+from .python import BasePython, find_python
+from .tree import Tree
+from .unpack import LayerReader
+
+__all__ = ["BasePython", "Inspection", "inspect"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What is in an image.
+
+    Attributes
+    ----------
+    installed:
+        Packages that its Python has: name as indexes write it -> version.
+    passwd, group:
+        Content of the files in ``/etc``, ``b""`` where they are missing.
+    system:
+        Name of the distribution, for people; ``""`` where the image does not tell.
+    shell:
+        Whether there is a ``/bin/sh``.
+    """
+
+    python: BasePython
+    installed: Mapping[str, str]
+    passwd: bytes
+    group: bytes
+    system: str
+    shell: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        texts = {name: base64.b64encode(getattr(self, name)).decode() for name in ("passwd", "group")}
+        return {**asdict(self), **texts}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Inspection:
+        """Read what `to_dict` gives."""
+        family, version = document["python"]["libc"]
+        python = BasePython(**{**document["python"], "libc": (family, tuple(version))})
+        texts = {name: base64.b64decode(document[name]) for name in ("passwd", "group")}
+        return cls(**{**document, **texts, "python": python})
+
+
+def inspect(
+    layers: Iterable[tuple[oci.Layer, Callable[[], BinaryIO]]],
+    env: Mapping[str, str],
+    architecture: str,
+    told: Callable[[oci.Layer, int], None],
+) -> Inspection:
+    """Read an image's layers and return what is in them.
+
+    Parameters
+    ----------
+    layers:
+        Lowest first, each with what opens its blob.
+    env:
+        Environment of the image's config.
+    architecture:
+        What the image says that it is for, as images name it.
+    told:
+        Gets each layer's number of bytes that have been read.
+
+    Raises
+    ------
+    ImageError
+        A layer is damaged, or the image has no Python that an environment can be made with.
+    """
+    tree = Tree()
+    reader = LayerReader(tree)
+    for layer, opened in layers:
+        with opened() as stream:
+            reader.read(layer, stream, lambda size, layer=layer: told(layer, size))  # type: ignore[misc]
+    python = find_python(tree, env, architecture)
+    shell = tree.file("/bin/sh")
+    return Inspection(
+        python,
+        find_packages(tree, python),
+        _content(tree, "/etc/passwd"),
+        _content(tree, "/etc/group"),
+        _system(tree),
+        bool(shell and shell.executable),
+    )
+
+
+def _content(tree: Tree, path: str) -> bytes:
+    file = tree.file(path)
+    return file.content if file else b""
+
+
+def _system(tree: Tree) -> str:
+    """Return the name in os-release(5)."""
+    text = (_content(tree, "/etc/os-release") or _content(tree, "/usr/lib/os-release")).decode("utf-8", "replace")
+    for key in ("PRETTY_NAME", "NAME"):
+        if found := re.search(rf"(?m)^{key}=[\"']?(.*?)[\"']?\s*$", text):
+            return found[1]
+    return ""

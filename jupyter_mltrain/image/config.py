@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..errors import ImageError
-from ..model.labels import CONTAINER_HOME, ENV_PROGRAM, ENV_PROGRAM_PATH
+from ..model.labels import CONTAINER_HOME, ENV_PROGRAM, ENV_PROGRAM_PATH, PREFIX
 from . import oci
 
 USER: Final = "mltrain"
@@ -27,7 +27,7 @@ _BUILDER: Final = "jupyter_mltrain"
 
 _DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # of container runtimes
 _NOT_INHERITED: Final = frozenset({"PYTHONHOME"})  # with it, Python does not look at its virtual environment
-_ABOUT_BASE: Final = ("org.opencontainers.image.", "org.label-schema.")  # title, version ... of the base alone
+_ABOUT_BASE: Final = ("org.opencontainers.image.", "org.label-schema.", PREFIX)  # title, program ... of the base alone
 
 _DOCKER_LAYER: Final = "application/vnd.docker.image.rootfs.diff.tar"
 _LAYERS: Final = {

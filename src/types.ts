@@ -18,6 +18,25 @@ export interface Backends {
   backends: readonly BackendInfo[];
 }
 
+/** An image that was made. */
+export interface BuiltImage {
+  /** Of the manifest, or of the index where there are several platforms. */
+  digest: string;
+  /** `registry/repository@digest`; empty: it was not pushed. */
+  reference: string;
+  /** Platform -> digest of its manifest. */
+  platforms: Record<string, string>;
+  /** Bytes that travelled. */
+  pushed: number;
+  /** Bytes that the registry took from another repository. */
+  mounted: number;
+  /** Bytes that the registry had. */
+  present: number;
+  /** Bytes of wheels that were downloaded. */
+  fetched: number;
+  seconds: number;
+}
+
 /** An output to put in the place of another, or, with an index one past the end, after the last one. */
 export interface CellOutput {
   cell: number;
@@ -99,7 +118,9 @@ export interface Export {
 /** Which form. */
 export interface ExportRequest {
   submission: Submission;
-  what: "script" | "manifest";
+  what: "script" | "manifest" | "dockerfile";
+  /** Of the Dockerfile: base, environment and platforms; null: as the settings say. */
+  image?: ImageOptions | null;
 }
 
 /** One thing that a check noticed. */
@@ -111,6 +132,129 @@ export interface Finding {
   where: Record<string, unknown>;
   /** What would mend it: a field's path -> its value, null to leave it out; `parameters.NAME` is a parameter. */
   fix: Record<string, unknown>;
+}
+
+/** One build on this server. */
+export interface ImageBuild {
+  id: string;
+  /** Path as the contents manager names it. */
+  notebook: string;
+  /** Where it goes; empty: only into the server's cache. */
+  repository: string;
+  state: "waiting" | "running" | "succeeded" | "failed" | "cancelled";
+  /** It was told to stop, and will at its next step. */
+  cancelling: boolean;
+  /** How many are to begin before it, and itself; null: it has begun. */
+  position: number | null;
+  createdAt: string;
+  startedAt: string;
+  finishedAt: string;
+  /** In the order in which they began; of a build that has ended, none. */
+  steps: readonly ImageStep[];
+  /** From 0 to 1, and never back; null: nothing is known yet of how much there is to do. */
+  fraction: number | null;
+  image: BuiltImage | null;
+  /** Why it failed. */
+  error: Error | null;
+}
+
+/** What is built on this server, and what was lately, newest first. */
+export interface ImageBuilds {
+  builds: readonly ImageBuild[];
+}
+
+/** One layer. */
+export interface ImageLayer {
+  /** Of the base; of one large wheel; of all small ones; interpreter, kernel, runner; the notebook and its files. */
+  kind: "base" | "wheel" | "wheels" | "environment" | "program";
+  title: string;
+  /** The registry has it; the server has its bytes; its digest is known, its bytes would be made; nobody made it. */
+  state: "present" | "cached" | "known" | "new";
+  digest: string;
+  /** Bytes as they travel; null: not known before it was made. */
+  size: number | null;
+  /** Packages in it: `numpy 1.26.4`. */
+  contents: readonly string[];
+}
+
+/** How the image of a notebook is to be made. */
+export interface ImageOptions {
+  /** Where it is pushed to, with or without a tag: `registry.example.com/team/recommender`; empty: nowhere. */
+  repository?: string;
+  /** Image below it; empty: the one that the settings have for framework and GPU. */
+  base?: string;
+  /** `linux/amd64`, `linux/arm64`; empty: as the settings say, else the server's. */
+  platforms?: readonly string[];
+  /** File beside the notebook to take the packages from, one of `ImageSettings.environments`; empty: the kernel. */
+  environment?: string;
+  /** Look again which image the base's tag means. */
+  refresh?: boolean;
+}
+
+/** What a build would do, before it does anything but look. */
+export interface ImagePlan {
+  name: string;
+  /** Hash. */
+  program: string;
+  repository: string;
+  platforms: readonly PlatformPlan[];
+  findings: readonly Finding[];
+  notes: readonly string[];
+  refused: boolean;
+}
+
+/** The body of `POST images/plan`. */
+export interface ImagePlanRequest {
+  submission: Submission;
+  image?: ImageOptions;
+}
+
+/** The body of `POST images`. */
+export interface ImageRequest {
+  submission: Submission;
+  image?: ImageOptions;
+  /** Build in spite of findings that are errors. */
+  force?: boolean;
+  /** Idempotency: two requests with one token make one build. */
+  token?: string | null;
+}
+
+/** What a form for images starts from. */
+export interface ImageSettings {
+  /** Prefix of repositories; empty: none. */
+  repository: string;
+  /** Base images by framework: `tensorflow`, `tensorflow-gpu`, `default`. */
+  bases: Record<string, string>;
+  /** What images are made for where nobody says. */
+  platforms: readonly string[];
+  /** Files beside the notebook that tell packages, the one that tells most first. */
+  environments: readonly string[];
+}
+
+/** How far one piece of a build has come. */
+export interface ImageStep {
+  /** What is done with it. */
+  step: "base" | "lock" | "fetch" | "layer" | "push" | "write";
+  /** Which piece: a wheel, a layer, a reference. With `step` it tells pieces apart. */
+  name: string;
+  /** Bytes. */
+  done: number;
+  /** Bytes; 0: nobody knows. */
+  total: number;
+  /** `cached`: it was here; `present`: the registry had it; `mounted`: it took it from another repository. */
+  state: "running" | "done" | "cached" | "mounted" | "present";
+}
+
+/** Builds that are new or changed since, whole. Where one was forgotten, a snapshot comes instead. */
+export interface ImagesChanged {
+  type: "imagesChanged";
+  changed: readonly ImageBuild[];
+}
+
+/** All builds that the server knows of, newest first. */
+export interface ImagesSnapshot {
+  type: "images";
+  builds: readonly ImageBuild[];
 }
 
 /** What a place has, and what is free. */
@@ -255,7 +399,7 @@ export interface Manifest {
 export interface Message {
   seq: number;
   topic: string;
-  data: JobsSnapshot | JobsChanged | JobSnapshot | JobDeleted | NotebookSnapshot | NotebookChanged | MetricsSnapshot | MetricsChanged | LogSnapshot | LogChanged | ErrorMessage | Pong;
+  data: JobsSnapshot | JobsChanged | JobSnapshot | JobDeleted | NotebookSnapshot | NotebookChanged | MetricsSnapshot | MetricsChanged | LogSnapshot | LogChanged | ImagesSnapshot | ImagesChanged | ErrorMessage | Pong;
 }
 
 /** One report of a replica. */
@@ -344,6 +488,23 @@ export interface Plan {
   findings: readonly Finding[];
   notes: readonly string[];
   refused: boolean;
+}
+
+/** The image for one platform. */
+export interface PlatformPlan {
+  platform: string;
+  base: string;
+  baseDigest: string;
+  /** Version of the base's interpreter. */
+  python: string;
+  /** Digest of the resolved packages. */
+  lock: string;
+  packages: readonly string[];
+  layers: readonly ImageLayer[];
+  /** Bytes that would be downloaded; null: nobody can know yet. */
+  fetch: number | null;
+  /** Bytes that would be pushed; null: nobody can know yet. */
+  push: number | null;
 }
 
 /** The answer to `ping`, and a heartbeat of its own every 15 s. */

@@ -21,7 +21,17 @@ from jupyter_mltrain.server import wire
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "src" / "types.ts"
 HEADER = "// Made by tools/make_types.py from jupyter_mltrain/server/wire.py: change that, then run `make types`.\n"
-RECEIVED = (wire.Submission, wire.Resubmission, wire.ExportRequest, wire.Subscribe, wire.Unsubscribe, wire.Ping)
+RECEIVED = (
+    wire.Submission,
+    wire.Resubmission,
+    wire.ExportRequest,
+    wire.ImageOptions,
+    wire.ImagePlanRequest,
+    wire.ImageRequest,
+    wire.Subscribe,
+    wire.Unsubscribe,
+    wire.Ping,
+)
 SENT = tuple(model for model in wire.Wire.__subclasses__() if model not in (*RECEIVED, wire.ClientMessage))
 SCALARS = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 REF = "#/$defs/"

@@ -28,6 +28,9 @@ class Mltrain(Configurable):
     max_plans = Int(
         2, min=1, help="How many notebooks are looked at at the same time; more requests wait for their turn."
     ).tag(config=True)
+    max_builds = Int(2, min=1, help="How many images are built at the same time; more builds wait for their turn.").tag(
+        config=True
+    )
     max_rows = Int(500, min=1, help="Jobs in one page of the list.").tag(config=True)
     max_lines = Int(
         50_000, min=1, help="Lines in one page of a log. A page ends after 8 MiB all the same: lines can be long."

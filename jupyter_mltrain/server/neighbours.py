@@ -14,8 +14,8 @@ from jupyter_core.utils import ensure_async
 from jupyter_server.services.contents.fileio import FileManagerMixin
 from tornado.web import HTTPError
 
-from ..errors import Forbidden
-from .paths import contents_errors
+from ..errors import Forbidden, InvalidInput
+from .paths import contents_errors, require_file
 
 if TYPE_CHECKING:
     from ..notebook.globs import Glob
@@ -59,6 +59,22 @@ async def require_shown_files(contents: Any, path: str, names: Iterable[str]) ->
         for name in names:
             if await ensure_async(hides(str(PurePosixPath(path).parent / name))):
                 raise Forbidden(f"{name!r} is hidden, so that it is not shipped", hint=_HINT, field="notebook")
+
+
+async def require_neighbour(contents: Any, path: str, name: str) -> None:
+    """Check the name of a file that has to be beside a notebook.
+
+    Raises
+    ------
+    InvalidInput
+        It is not the plain name of a file.
+    NotFound, Forbidden
+        There is none, it is hidden, or a link leads out of the server's root.
+    """
+    if not _is_name(name) or any(mark in name for mark in "*?[]\\"):
+        hint = "Name a file in the notebook's folder, such as requirements.txt."
+        raise InvalidInput(f"{name[:100]!r} is not the name of a file", hint=hint, field="environment")
+    await require_file(contents, str(PurePosixPath(path).parent / name), field="environment")
 
 
 async def copy_neighbours(contents: Any, path: str, notebook: Path, include: Iterable[str]) -> None:

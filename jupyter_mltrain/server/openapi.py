@@ -94,8 +94,8 @@ def _responses(endpoint: Endpoint) -> Iterable[tuple[str, dict[str, Any]]]:
         good["content"] = {TEXT: {"schema": {"type": "string"}}}
     elif endpoint.types.answer is not None:
         good["content"] = {JSON: {"schema": _reference(endpoint.types.answer)}}
-    if endpoint.status == 201 and endpoint.types.answer is wire.JobSummary:
-        good["headers"] = {"Location": {"description": "Path of the job", "schema": {"type": "string"}}}
+    if endpoint.status == 201 and endpoint.types.answer in (wire.JobSummary, wire.ImageBuild):
+        good["headers"] = {"Location": {"description": "Path of what was made", "schema": {"type": "string"}}}
     yield str(endpoint.status), good
     body = (413, 415) if endpoint.types.body is not None else (413,)
     for status in sorted({*_EVERYWHERE, *body, *endpoint.errors}):

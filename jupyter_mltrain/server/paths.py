@@ -44,14 +44,9 @@ async def notebook_file(contents: Any, path: str, include: Collection[str] = ())
     NotFound, NotebookError
         There is no such notebook, or it cannot be read.
     """
-    _check(path)
     from .neighbours import copy_neighbours
 
-    with contents_errors(path):
-        if not contents.allow_hidden and await ensure_async(contents.is_hidden(path)):
-            raise Forbidden(f"{path!r} is hidden", hint="Copy it to a folder that is not, or allow hidden files.")
-        if not await ensure_async(contents.file_exists(path)):
-            raise NotFound(f"There is no notebook {path!r}", hint="Was it saved, or renamed?", field="notebook")
+    await require_file(contents, path, what="notebook", field="notebook")
     if isinstance(contents, FileManagerMixin) and path.endswith(_SUFFIX):
         yield await asyncio.to_thread(_file, contents, path)
         return
@@ -64,6 +59,28 @@ async def notebook_file(contents: Any, path: str, include: Collection[str] = ())
         await asyncio.to_thread(_write, file, model["content"])
         await copy_neighbours(contents, path, file, include)
         yield file
+
+
+async def require_file(contents: Any, path: str, *, what: str = "file", field: str) -> None:
+    """Check that there is a file at a contents path, and that it may be shown.
+
+    Raises
+    ------
+    InvalidInput
+        The path is absolute, climbs with ``..``, or is no text that a path can be.
+    Forbidden
+        It is hidden, or a link leads out of the server's root.
+    NotFound
+        There is none.
+    """
+    _check(path)
+    with contents_errors(path):
+        if not contents.allow_hidden and await ensure_async(contents.is_hidden(path)):
+            raise Forbidden(f"{path!r} is hidden", hint="Copy it to a folder that is not, or allow hidden files.")
+        if not await ensure_async(contents.file_exists(path)):
+            raise NotFound(f"There is no {what} {path!r}", hint="Was it saved, or renamed?", field=field)
+    if isinstance(contents, FileManagerMixin):
+        await asyncio.to_thread(_file, contents, path)
 
 
 def _check(path: str) -> None:

@@ -54,3 +54,10 @@ class PlaceQuery(Query):
 
     backend: str = ""
     """The default backend if left out."""
+
+
+class NotebookQuery(Query):
+    """Which notebook is meant."""
+
+    notebook: str = ""
+    """Path as the contents manager names it; left out: none."""

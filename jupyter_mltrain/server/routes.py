@@ -7,7 +7,7 @@ from typing import Final
 
 from jupyter_server.base.handlers import JupyterHandler
 
-from .handlers import documents, jobs, places, plans
+from .handlers import documents, images, jobs, places, plans
 from .handlers.base import ROOT, Handler, NothingHere
 from .stream.handler import ChannelsHandler
 
@@ -27,6 +27,10 @@ ROUTES: Final[dict[str, type[Handler]]] = {
     "jobs/{id}/logs/{replica}": jobs.LogHandler,
     "plans": plans.PlansHandler,
     "plans/export": plans.ExportHandler,
+    "images": images.ImagesHandler,
+    "images/plan": images.ImagePlanHandler,
+    "images/settings": images.ImageSettingsHandler,
+    "images/{id}": images.ImageHandler,
     "backends": places.BackendsHandler,
     "devices": places.DevicesHandler,
     "samples": places.SamplesHandler,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MltrainError
 from ..manifests import parameters_of
@@ -14,6 +14,9 @@ from ..model.job import Event, JobStatus, ReplicaState
 from ..service import Metric, Plan
 from ..service.summary import UNKNOWN, RunState, finite, summarize
 from . import wire
+
+if TYPE_CHECKING:
+    from ..service.images import BuiltImage, ImagePlan
 
 
 def error_view(error: MltrainError) -> wire.Error:
@@ -103,3 +106,23 @@ def plan_view(plan: Plan) -> wire.Plan:
         notes=plan.notes,
         refused=plan.refused,
     )
+
+
+def image_plan_view(plan: ImagePlan) -> wire.ImagePlan:
+    """Return the plan of an image."""
+    platforms = tuple(wire.PlatformPlan.model_validate(asdict(platform)) for platform in plan.platforms)
+    return wire.ImagePlan(
+        name=plan.name,
+        program=plan.program,
+        repository=plan.repository,
+        platforms=platforms,
+        findings=findings_view(plan.findings),
+        notes=plan.notes,
+        refused=plan.refused,
+    )
+
+
+def built_view(image: BuiltImage) -> wire.BuiltImage:
+    """Return an image that was made."""
+    found = asdict(image)
+    return wire.BuiltImage.model_validate({name: found[name] for name in wire.BuiltImage.model_fields})

@@ -310,7 +310,9 @@ class ExportRequest(Wire):
     """Which form."""
 
     submission: Submission
-    what: Literal["script", "manifest"]
+    what: Literal["script", "manifest", "dockerfile"]
+    image: ImageOptions | None = None
+    """Of the Dockerfile: base, environment and platforms; null: as the settings say."""
 
 
 class Resubmission(Wire):
@@ -324,6 +326,167 @@ class Resubmission(Wire):
     """``cpu``, ``memory``, ``gpu`` of each replica, where they are to differ, as ``TrainingSpec`` has them."""
     name: str | None = None
     token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
+
+
+# Images
+
+
+class ImageOptions(Wire):
+    """How the image of a notebook is to be made."""
+
+    repository: str = ""
+    """Where it is pushed to, with or without a tag: ``registry.example.com/team/recommender``; empty: nowhere."""
+    base: str = ""
+    """Image below it; empty: the one that the settings have for framework and GPU."""
+    platforms: tuple[str, ...] = ()
+    """``linux/amd64``, ``linux/arm64``; empty: as the settings say, else the server's."""
+    environment: str = ""
+    """File beside the notebook to take the packages from, one of ``ImageSettings.environments``; empty: the kernel."""
+    refresh: bool = False
+    """Look again which image the base's tag means."""
+
+
+class ImagePlanRequest(Wire):
+    """The body of ``POST images/plan``."""
+
+    submission: Submission
+    image: ImageOptions = ImageOptions()
+
+
+class ImageRequest(Wire):
+    """The body of ``POST images``."""
+
+    submission: Submission
+    image: ImageOptions = ImageOptions()
+    force: bool = False
+    """Build in spite of findings that are errors."""
+    token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
+    """Idempotency: two requests with one token make one build."""
+
+
+class ImageSettings(Wire):
+    """What a form for images starts from."""
+
+    repository: str = ""
+    """Prefix of repositories; empty: none."""
+    bases: dict[str, str] = {}
+    """Base images by framework: ``tensorflow``, ``tensorflow-gpu``, ``default``."""
+    platforms: tuple[str, ...]
+    """What images are made for where nobody says."""
+    environments: tuple[str, ...] = ()
+    """Files beside the notebook that tell packages, the one that tells most first."""
+
+
+class ImageLayer(Wire):
+    """One layer."""
+
+    kind: Literal["base", "wheel", "wheels", "environment", "program"]
+    """Of the base; of one large wheel; of all small ones; interpreter, kernel, runner; the notebook and its files."""
+    title: str
+    state: Literal["present", "cached", "known", "new"]
+    """The registry has it; the server has its bytes; its digest is known, its bytes would be made; nobody made it."""
+    digest: str = ""
+    size: int | None = None
+    """Bytes as they travel; null: not known before it was made."""
+    contents: tuple[str, ...] = ()
+    """Packages in it: ``numpy 1.26.4``."""
+
+
+class PlatformPlan(Wire):
+    """The image for one platform."""
+
+    platform: str
+    base: str
+    base_digest: str
+    python: str
+    """Version of the base's interpreter."""
+    lock: str
+    """Digest of the resolved packages."""
+    packages: tuple[str, ...]
+    layers: tuple[ImageLayer, ...]
+    fetch: int | None
+    """Bytes that would be downloaded; null: nobody can know yet."""
+    push: int | None
+    """Bytes that would be pushed; null: nobody can know yet."""
+
+
+class ImagePlan(Wire):
+    """What a build would do, before it does anything but look."""
+
+    name: str
+    program: str
+    """Hash."""
+    repository: str
+    platforms: tuple[PlatformPlan, ...]
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    refused: bool
+
+
+class ImageStep(Wire):
+    """How far one piece of a build has come."""
+
+    step: Literal["base", "lock", "fetch", "layer", "push", "write"]
+    """What is done with it."""
+    name: str
+    """Which piece: a wheel, a layer, a reference. With ``step`` it tells pieces apart."""
+    done: int = 0
+    """Bytes."""
+    total: int = 0
+    """Bytes; 0: nobody knows."""
+    state: Literal["running", "done", "cached", "mounted", "present"]
+    """``cached``: it was here; ``present``: the registry had it; ``mounted``: it took it from another repository."""
+
+
+class BuiltImage(Wire):
+    """An image that was made."""
+
+    digest: str
+    """Of the manifest, or of the index where there are several platforms."""
+    reference: str
+    """``registry/repository@digest``; empty: it was not pushed."""
+    platforms: dict[str, str]
+    """Platform -> digest of its manifest."""
+    pushed: int
+    """Bytes that travelled."""
+    mounted: int
+    """Bytes that the registry took from another repository."""
+    present: int
+    """Bytes that the registry had."""
+    fetched: int
+    """Bytes of wheels that were downloaded."""
+    seconds: float
+
+
+class ImageBuild(Wire):
+    """One build on this server."""
+
+    id: str
+    notebook: str
+    """Path as the contents manager names it."""
+    repository: str
+    """Where it goes; empty: only into the server's cache."""
+    state: Literal["waiting", "running", "succeeded", "failed", "cancelled"]
+    cancelling: bool = False
+    """It was told to stop, and will at its next step."""
+    position: int | None = None
+    """How many are to begin before it, and itself; null: it has begun."""
+    created_at: str
+    started_at: str = ""
+    finished_at: str = ""
+    steps: tuple[ImageStep, ...] = ()
+    """In the order in which they began; of a build that has ended, none."""
+    fraction: float | None = None
+    """From 0 to 1, and never back; null: nothing is known yet of how much there is to do."""
+    image: BuiltImage | None = None
+    error: Error | None = None
+    """Why it failed."""
+
+
+class ImageBuilds(Wire):
+    """What is built on this server, and what was lately, newest first."""
+
+    builds: tuple[ImageBuild, ...]
 
 
 # Places
@@ -403,7 +566,7 @@ class SampleCopy(Wire):
     path: str
 
 
-# The WebSocket. Topics: "jobs", "job/ID", "notebook/ID", "metrics/ID", "log/ID/REPLICA".
+# The WebSocket. Topics: "jobs", "job/ID", "notebook/ID", "metrics/ID", "log/ID/REPLICA", "images".
 
 
 class Subscribe(Wire):
@@ -554,6 +717,20 @@ class LogChanged(Wire):
     """The replica is done for good; no more will come."""
 
 
+class ImagesSnapshot(Wire):
+    """All builds that the server knows of, newest first."""
+
+    type: Literal["images"] = "images"
+    builds: tuple[ImageBuild, ...]
+
+
+class ImagesChanged(Wire):
+    """Builds that are new or changed since, whole. Where one was forgotten, a snapshot comes instead."""
+
+    type: Literal["imagesChanged"] = "imagesChanged"
+    changed: tuple[ImageBuild, ...] = ()
+
+
 class ErrorMessage(Wire):
     """A topic cannot be followed, or a message was not understood."""
 
@@ -583,6 +760,8 @@ class Message(Wire):
         | MetricsChanged
         | LogSnapshot
         | LogChanged
+        | ImagesSnapshot
+        | ImagesChanged
         | ErrorMessage
         | Pong,
         Field(discriminator="type"),

@@ -113,6 +113,14 @@ class Mirror:
         lines = data["lines"] if data["skipped"] else state["lines"] + data["lines"]
         self.state[topic] = {**state, "lines": lines, "cursor": data["cursor"], "ended": data["ended"]}
 
+    def _on_images(self, topic: str, data: dict[str, Any]) -> None:
+        self.state[topic] = data["builds"]
+
+    def _on_imagesChanged(self, topic: str, data: dict[str, Any]) -> None:
+        changed = {build["id"]: build for build in data["changed"]}
+        known = [changed.pop(build["id"], build) for build in self.state[topic]]
+        self.state[topic] = [*changed.values(), *known]
+
     def _on_error(self, topic: str, data: dict[str, Any]) -> None:
         self.state[topic] = {"error": data["error"]}
 

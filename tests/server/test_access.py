@@ -74,7 +74,7 @@ def untouched(api: Api, monkeypatch: pytest.MonkeyPatch, jp_serverapp: Any) -> I
             raise AssertionError(f"{name} was asked for")
 
     managers = jp_serverapp.web_app.settings["jupyter_mltrain"]
-    for noun in ("jobs", "plans", "places", "samples"):
+    for noun in ("jobs", "plans", "places", "samples", "images"):
         monkeypatch.setitem(vars(managers), noun, Guard())
     yield
     assert list(api.root.iterdir()) == []
@@ -114,7 +114,11 @@ def authorizer(jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch) -> Recorder:
     return recorder
 
 
-EXECUTE = {"jobs", "plans", "plans/export", "jobs/{id}/resubmit", "samples/{name}/run"}
+EXECUTE = {
+    *("jobs", "jobs/{id}/resubmit", "samples/{name}/run"),
+    *("plans", "plans/export"),
+    *("images", "images/plan"),
+}
 
 
 @pytest.mark.usefixtures("untouched")

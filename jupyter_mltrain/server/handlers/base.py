@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import url_path_join
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..managers import Managers
 
 ROOT = "jupyter-mltrain"
+
+Made = TypeVar("Made", "wire.JobSummary", "wire.ImageBuild")
 
 
 class ErrorAnswers(JupyterHandler):
@@ -102,10 +104,10 @@ class Handler(ErrorAnswers, APIHandler):
                     await self.flush()
                 await self.finish(set_content_type=media)
 
-    def created(self, job: wire.JobSummary) -> wire.JobSummary:
-        """Return a new job after telling where it is."""
-        self.set_header("Location", url_path_join(self.base_url, ROOT, "jobs", job.id))
-        return job
+    def created(self, made: Made, noun: str = "jobs") -> Made:
+        """Return a new job, or the build of an image, after telling where it is."""
+        self.set_header("Location", url_path_join(self.base_url, ROOT, noun, made.id))
+        return made
 
 
 class NothingHere(Handler):

@@ -11,6 +11,7 @@ from ..services import Services
 if TYPE_CHECKING:
     from ..config import Mltrain
     from ..stream.hub import Hub
+    from .images import ImagesManager
     from .jobs import JobsManager
     from .places import PlacesManager
     from .plans import PlansManager
@@ -61,16 +62,25 @@ class Managers:
 
         return SamplesManager(self)
 
+    @cached_property
+    def images(self) -> ImagesManager:
+        """Images: plans and builds."""
+        from .images import ImagesManager
+
+        return ImagesManager(self)
+
     async def hub(self) -> Hub:
         """Return what follows jobs for all WebSockets."""
         async with self._lock:
             if self._hub is None:
                 make = await asyncio.to_thread(_load_hub)
-                self._hub = make(await self.services.usable())
+                self._hub = make(await self.services.usable(), builds=self.images.builds)
             return self._hub
 
     async def close(self) -> None:
-        """Let go of what was opened. Jobs go on."""
+        """Let go of what was opened. Jobs go on, builds of images do not."""
+        if "images" in vars(self):
+            await self.images.close()
         if self._hub is not None:
             await self._hub.close()
         await self.services.close()

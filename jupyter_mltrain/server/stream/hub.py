@@ -12,7 +12,9 @@ from typing import Any, Final
 from ...errors import InvalidInput, NotFound
 from ...model.job import JobRef
 from ...service import Service
+from .builds import Builds
 from .feed import Feed
+from .images import ImagesTopic
 from .jobs import JobsTopic
 from .log import LogTopic
 from .table import Table
@@ -23,7 +25,7 @@ from .watch import Watch
 _ID: Final = r"[A-Za-z0-9][-A-Za-z0-9_.]{0,62}"
 _REPLICA: Final = r"[A-Za-z0-9][-A-Za-z0-9_.]{0,252}"
 _TOPIC: Final = re.compile(
-    rf"jobs|(?P<kind>job|notebook|metrics)/(?P<job>{_ID})|log/(?P<of>{_ID})/(?P<replica>{_REPLICA})"
+    rf"jobs|images|(?P<kind>job|notebook|metrics)/(?P<job>{_ID})|log/(?P<of>{_ID})/(?P<replica>{_REPLICA})"
 )
 _OF_JOB: Final[dict[str, Callable[[str, Hub, str], Topic]]] = {
     "job": JobTopic,
@@ -49,6 +51,8 @@ class Hub:
         One for each backend.
     linger:
         Seconds for which a source goes on after its last subscriber left: a page that is loaded again finds it warm.
+    builds:
+        The builds of images on this server.
 
     Attributes
     ----------
@@ -60,11 +64,12 @@ class Hub:
         What is known of the newest jobs.
     """
 
-    def __init__(self, services: Sequence[Service], *, linger: float = 10.0) -> None:
+    def __init__(self, services: Sequence[Service], *, linger: float = 10.0, builds: Builds | None = None) -> None:
         self.connections = 0
         self.table = Table()
         self.services = services
         self._linger = linger
+        self._builds = builds or Builds()
         self._topics: dict[str, Topic] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
         self._feeds: dict[str, Feed] = {}
@@ -105,10 +110,12 @@ class Hub:
     def _make(self, name: str) -> Topic:
         match = _TOPIC.fullmatch(name)
         if match is None:
-            hint = "Topics are jobs, job/ID, notebook/ID, metrics/ID and log/ID/REPLICA."
+            hint = "Topics are jobs, images, job/ID, notebook/ID, metrics/ID and log/ID/REPLICA."
             raise InvalidInput(f"There is no topic {name[:100]!r}", hint=hint, field="topic")
         if name == "jobs":
             return JobsTopic(name, self)
+        if name == "images":
+            return ImagesTopic(name, self._builds)
         if match["kind"]:
             return _OF_JOB[match["kind"]](name, self, match["job"])
         return LogTopic(name, self, match["of"], match["replica"])

@@ -24,6 +24,8 @@ class Progress:
         Bytes; ``total`` is 0 where nobody knows it.
     state:
         ``cached``: it was here; ``present``: the registry had it; ``mounted``: the registry took it from elsewhere.
+    detail:
+        What another tool that does the work says just now: one line.
     """
 
     step: Step
@@ -31,6 +33,7 @@ class Progress:
     done: int = 0
     total: int = 0
     state: State = "running"
+    detail: str = ""
 
 
 Report = Callable[[Progress], None]

@@ -1,0 +1,320 @@
+"""A registry: manifests, blobs, and what refers to them.
+
+Source: OCI distribution specification 1.1, https://github.com/opencontainers/distribution-spec
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from types import TracebackType
+from typing import Any, Final
+
+import httpx
+
+from ...errors import RegistryError
+from .. import oci
+from ..oci import Descriptor
+from ..progress import Report, Step, ignore
+from .auth import Scopes, pull, push
+from .credentials import ConfigFiles, Credentials
+from .downloads import Download, Writer, check_digest
+from .failures import Answer, wrong_bytes
+from .options import Options
+from .text import printable, short
+from .transport import Call, Transport
+from .uploads import Outcome, Source, Upload
+
+ANY: Final = "any"
+"""For `Registry.put_manifest`: whatever the tag meant before."""
+
+ABSENT: Final = ""
+"""For `Registry.put_manifest`: there was no such tag."""
+
+_ACCEPT: Final = ", ".join(sorted(oci.MANIFESTS) + sorted(oci.INDEXES))
+_MOST_PAGES: Final = 100
+_INDEX_TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Referrer:
+    """A manifest about another: a signature, an SBOM. ``kind`` is its artifact type."""
+
+    descriptor: Descriptor
+    kind: str
+
+
+class Registry:
+    """One registry. Safe for threads: many blobs may be under way at once.
+
+    Each method raises ``RegistryError``; what fails for a while only has been tried again by then.
+
+    Parameters
+    ----------
+    host:
+        As in names of images: ``docker.io``, ``localhost:5000``.
+    credentials:
+        By default those that ``docker login`` and ``podman login`` left behind.
+    """
+
+    def __init__(self, host: str, credentials: Credentials | None = None, options: Options | None = None) -> None:
+        self.host = host
+        self._transport = Transport(host, credentials or ConfigFiles(), options or Options())
+
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
+    def head_manifest(self, repository: str, version: str) -> Descriptor | None:
+        """Return what a tag or digest means, or None where the registry has no such thing."""
+        return self._head(repository, version, pull(repository))
+
+    def get_manifest(self, repository: str, version: str) -> tuple[Descriptor, bytes]:
+        """Return a manifest or index, of OCI or docker, verified: by its digest, and by what the registry says it is.
+
+        Raises
+        ------
+        RegistryError
+            ``registry-not-found``: the registry has no such tag, digest or repository; ``registry-digest``: it gave
+            something else; ``registry``: a manifest of a kind that is not understood here.
+        """
+        call = self._call("GET", repository, f"manifests/{version}", f"Pulling {_name(repository, version)}")
+        return self._verified(call, version, self._transport.ask(call))
+
+    def has_blob(self, repository: str, digest: str) -> bool:
+        """Return whether a repository has a blob."""
+        what = f"Looking for {short(digest)} in {repository!r}"
+        call = self._call("HEAD", repository, f"blobs/{digest}", what, expect=(200, 404))
+        return self._transport.ask(call).status == 200
+
+    def download_blob(
+        self,
+        repository: str,
+        blob: Descriptor,
+        out: Writer,
+        *,
+        step: Step = "base",
+        name: str = "",
+        report: Report = ignore,
+    ) -> None:
+        """Write a blob into an open file, and verify it. What was written before an error is no blob."""
+        check_digest(blob.digest)
+        Download(self._transport, repository, blob, out, step, name, report).run()
+
+    def ensure_blob(
+        self,
+        repository: str,
+        blob: Descriptor,
+        source: Source,
+        *,
+        mount_from: Sequence[str] = (),
+        name: str = "",
+        report: Report = ignore,
+    ) -> Outcome:
+        """See to it that a repository has a blob; say whether it was there, mounted from another, or sent.
+
+        Parameters
+        ----------
+        source:
+            The file, or what opens one that can seek: called only where bytes are sent.
+        mount_from:
+            Repositories of the same registry that may have it.
+        name:
+            What reports call it, by default its digest.
+        """
+        return Upload(self._transport, repository, blob, source, name, report).run(mount_from)
+
+    def check_push(self, repository: str) -> None:
+        """Raise the error that a push would meet at once: not allowed, read-only, not there."""
+        Upload(self._transport, repository, Descriptor.of(oci.EMPTY, b""), BytesIO, "", ignore).check()
+
+    def put_manifest(
+        self, repository: str, version: str, manifest: bytes, media_type: str, *, expected: str = ANY
+    ) -> str:
+        """Store a manifest by tag or digest and return its digest.
+
+        Parameters
+        ----------
+        expected:
+            The digest that the tag has to have before, or `ABSENT`. Registries have no test-and-set: it is asked
+            before, and after for what was stored; a change in the moment between is seen then, not prevented.
+
+        Raises
+        ------
+        RegistryError
+            ``registry-moved``: the tag means something else than expected.
+        """
+        scopes, digest = push(repository), oci.digest_of(manifest)
+        if expected != ANY:
+            self._check_unmoved(repository, version, {expected, digest})
+        what = f"Pushing {_name(repository, version)}"
+        call = Call(
+            "PUT",
+            f"{repository}/manifests/{version}",
+            what,
+            scopes,
+            (200, 201, 202),
+            {"Content-Type": media_type},
+            manifest,
+        )
+        self._check_digest(what, digest, self._transport.ask(call))
+        if expected != ANY:
+            self._check_unmoved(repository, version, {digest})
+        return digest
+
+    def put_referrer(self, repository: str, manifest: bytes, media_type: str) -> str:
+        """Store a manifest that has a ``subject``, so that `referrers` finds it, and return its digest."""
+        document = json.loads(manifest)
+        digest = oci.digest_of(manifest)
+        what = f"Pushing {_name(repository, digest)}"
+        headers = {"Content-Type": media_type}
+        call = Call(
+            "PUT", f"{repository}/manifests/{digest}", what, push(repository), (200, 201, 202), headers, manifest
+        )
+        answer = self._transport.ask(call)
+        self._check_digest(what, digest, answer)
+        if "oci-subject" not in answer.headers:
+            self._add_to_fallback(repository, document["subject"]["digest"], _entry(document, manifest, media_type))
+        return digest
+
+    def referrers(self, repository: str, digest: str, kind: str = "") -> tuple[Referrer, ...]:
+        """Return the manifests about another, of one kind or all; by the fallback tag where it has no other way."""
+        found = self._referrers(repository, digest)
+        entries = found if found is not None else self._fallback(repository, digest)
+        every = tuple(Referrer(Descriptor.from_dict(each), str(each.get("artifactType", ""))) for each in entries)
+        return tuple(each for each in every if kind in ("", each.kind))
+
+    def _head(self, repository: str, version: str, scopes: Scopes) -> Descriptor | None:
+        what = f"Looking for {_name(repository, version)}"
+        call = self._call("HEAD", repository, f"manifests/{version}", what, scopes, (200, 404, 405))
+        answer = self._transport.ask(call)
+        if answer.status == 404:
+            return None
+        digest, size = answer.headers.get("docker-content-digest", ""), answer.headers.get("content-length", "")
+        if answer.status == 200 and digest and size.isdecimal():
+            return Descriptor(_media_type(answer), digest, int(size))
+        answer = self._transport.ask(
+            self._call("GET", repository, f"manifests/{version}", what, scopes, (200, 404)),
+        )
+        return None if answer.status == 404 else self._verified(call, version, answer)[0]
+
+    def _verified(self, call: Call, version: str, answer: Answer) -> tuple[Descriptor, bytes]:
+        digest = oci.digest_of(answer.body)
+        self._check_digest(call.what, digest, answer)
+        if ":" in version and version != digest:
+            raise wrong_bytes(call.what, self.host, version, digest)
+        media_type = _media_type(answer)
+        try:
+            media_type = json.loads(answer.body).get("mediaType") or media_type
+        except (ValueError, AttributeError, RecursionError):
+            media_type = ""
+        if media_type not in oci.MANIFESTS | oci.INDEXES:
+            raise RegistryError(
+                f"{call.what} failed: {self.host} gave {printable(_media_type(answer)) or 'something'}, no manifest.",
+                hint="Manifests of OCI, and of docker from version 2 of its schema, are understood.",
+            )
+        return Descriptor(media_type, digest, len(answer.body)), answer.body
+
+    def _check_digest(self, what: str, digest: str, answer: Answer) -> None:
+        said = answer.headers.get("docker-content-digest")
+        if said and said != digest:
+            raise wrong_bytes(what, self.host, digest, said)
+
+    def _check_unmoved(self, repository: str, version: str, allowed: set[str]) -> None:
+        found = self._head(repository, version, push(repository))
+        if (found.digest if found else ABSENT) not in allowed:
+            raise RegistryError(
+                f"{self.host}/{_name(repository, version)[1:-1]} was changed by somebody else meanwhile: it is now "
+                f"{short(found.digest) if found else 'gone'}.",
+                hint="Look at what it is now; push again, or to another tag.",
+                code="registry-moved",
+            )
+
+    def _referrers(self, repository: str, digest: str) -> list[Mapping[str, Any]] | None:
+        """Return what the registry's own list has; None where it has no such lists."""
+        what = f"Looking for what is about {short(digest)} in {repository!r}"
+        path = f"{repository}/referrers/{digest}"
+        found: list[Mapping[str, Any]] = []
+        for _ in range(_MOST_PAGES):
+            call = Call("GET", path, what, pull(repository), (200, 400, 404, 405), {"Accept": oci.INDEX})
+            answer = self._transport.ask(call)
+            if answer.status != 200 or not _media_type(answer).startswith(oci.INDEX):
+                return None
+            found += _manifests(answer.body)
+            path = _next(answer)
+            if not path:
+                break
+        return found
+
+    def _fallback(self, repository: str, digest: str) -> list[Mapping[str, Any]]:
+        tag = _fallback_tag(digest)
+        if self._head(repository, tag, pull(repository)) is None:
+            return []
+        return _manifests(self.get_manifest(repository, tag)[1])
+
+    def _add_to_fallback(self, repository: str, subject: str, entry: Mapping[str, Any]) -> None:
+        """Add to the list that stands for the registry's own, as the specification says under "Referrers Tag Schema".
+
+        Two that add at once may lose one entry: whoever does not find its own afterwards adds it again.
+        """
+        tag = _fallback_tag(subject)
+        for _ in range(_INDEX_TRIES):
+            entries = self._fallback(repository, subject)
+            if any(each["digest"] == entry["digest"] for each in entries):
+                return
+            index = {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": [*entries, entry]}
+            self.put_manifest(repository, tag, oci.to_bytes(index), oci.INDEX)
+
+    def _call(
+        self,
+        method: str,
+        repository: str,
+        path: str,
+        what: str,
+        scopes: Scopes | None = None,
+        expect: tuple[int, ...] = (200,),
+    ) -> Call:
+        return Call(method, f"{repository}/{path}", what, scopes or pull(repository), expect, {"Accept": _ACCEPT})
+
+
+def _name(repository: str, version: str) -> str:
+    return repr(f"{repository}@{short(version)}" if ":" in version else f"{repository}:{version}")
+
+
+def _media_type(answer: Answer) -> str:
+    return answer.headers.get("content-type", "").partition(";")[0].strip()
+
+
+def _fallback_tag(digest: str) -> str:
+    return digest.replace(":", "-")
+
+
+def _manifests(index: bytes) -> list[Mapping[str, Any]]:
+    try:
+        return list(json.loads(index)["manifests"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+
+
+def _entry(document: Mapping[str, Any], manifest: bytes, media_type: str) -> Mapping[str, Any]:
+    """Return what a list of referrers has about a manifest."""
+    kind = document.get("artifactType") or document.get("config", {}).get("mediaType", "")
+    annotations = document.get("annotations") or {}
+    described = Descriptor(media_type, oci.digest_of(manifest), len(manifest), annotations).to_dict()
+    return {**described, "artifactType": kind}
+
+
+def _next(answer: Answer) -> str:
+    """Return the address of the next page, or ``""``."""
+    link = httpx.Response(200, headers={"Link": answer.headers.get("link", "")}).links.get("next", {})
+    return str(link.get("url", ""))

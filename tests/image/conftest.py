@@ -1,5 +1,6 @@
 """Fixtures that the image builder's tests share."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.image.base_image import debian_base
 from tests.image.registry_server import Certificate, RegistryServer, make_certificate, registry_server
+from tests.image.samples import Sample
 
 __all__ = ["debian_base"]
 
@@ -35,3 +37,23 @@ def tls_registry(tmp_path: Path, certificate: Certificate) -> Iterator[RegistryS
     """An empty registry that speaks TLS, with a certificate that nobody trusts by itself."""
     with registry_server(tmp_path / "tls-registry", tls=certificate) as server:
         yield server
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Sample:
+    """Makes small images."""
+    folder = tmp_path / "blobs of samples"
+    folder.mkdir()
+    return Sample(folder)
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB of its own."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("only root may mount a small disk")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)

@@ -10,6 +10,7 @@ Source: CycloneDX 1.6, https://cyclonedx.org/docs/1.6/json/, and the package URL
 from __future__ import annotations
 
 import json
+import re
 import uuid
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -93,11 +94,11 @@ def document(
     from cyclonedx.output import make_outputter
     from cyclonedx.schema import OutputFormat, SchemaVersion
 
-    runner = _package("jupyter_mltrain", version)
-    packages = [
-        _package(wheel.name, wheel.version, wheel.sha256, (licenses or {}).get(wheel.sha256, ())) for wheel in wheels
-    ]
-    bom = Bom(components=[_base(base), runner, *packages])
+    declared = licenses or {}
+    packages = [_package(each.name, each.version, each.sha256, declared.get(each.sha256, ())) for each in wheels]
+    components = [_base(base), *packages, _package("jupyter_mltrain", version)]
+    # References are unique, and the lock may have this project too: the builder's own counts.
+    bom = Bom(components={component.bom_ref.value: component for component in components}.values())
     bom.metadata.tools.components.add(Component(name="jupyter_mltrain", version=version))
     if program:
         bom.metadata.component = _program(program)
@@ -117,11 +118,7 @@ def licenses_of(wheel: Path) -> tuple[str, ...]:
     """
     from packaging.metadata import parse_email
 
-    with zipfile.ZipFile(wheel) as archive:
-        path = next(
-            name for name in archive.namelist() if name.count("/") == 1 and name.endswith(".dist-info/METADATA")
-        )
-        said, _ = parse_email(archive.read(path))
+    said, _ = parse_email(_metadata(wheel))
     if expression := said.get("license_expression"):
         return (expression,)
     classifiers = (text.split(" :: ") for text in said.get("classifiers", ()))
@@ -130,6 +127,16 @@ def licenses_of(wheel: Path) -> tuple[str, ...]:
     if not names and text not in _NO_LICENSE and len(text) <= _LONGEST_LICENSE and "\n" not in text:
         names = [text]
     return tuple(names)
+
+
+def _metadata(wheel: Path) -> bytes:
+    """Return a wheel's METADATA; nothing where it has none: what is wrong with a wheel is told when it is installed."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            paths = (name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
+            return archive.read(next(paths, ""))
+    except (zipfile.BadZipFile, KeyError):
+        return b""
 
 
 def _package(name: str, version: str, sha256: str = "", licenses: Sequence[str] = ()) -> Component:

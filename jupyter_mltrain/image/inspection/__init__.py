@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, BinaryIO
 
 from .. import oci
@@ -59,12 +61,12 @@ class Inspection:
 
 
 def inspect(
-    layers: Iterable[tuple[oci.Layer, Callable[[], BinaryIO]]],
+    layers: Sequence[tuple[oci.Layer, Callable[[], AbstractContextManager[BinaryIO]]]],
     env: Mapping[str, str],
     architecture: str,
-    told: Callable[[oci.Layer, int], None],
-) -> Inspection:
-    """Read an image's layers and return what is in them.
+    told: Callable[[int, int], None],
+) -> tuple[Inspection, tuple[oci.Layer, ...]]:
+    """Read an image's layers and return what is in them, and the layers with their unpacked sizes.
 
     Parameters
     ----------
@@ -75,7 +77,7 @@ def inspect(
     architecture:
         What the image says that it is for, as images name it.
     told:
-        Gets each layer's number of bytes that have been read.
+        Gets the number of a layer, from 0 on, and how many bytes of it have been read.
 
     Raises
     ------
@@ -84,12 +86,14 @@ def inspect(
     """
     tree = Tree()
     reader = LayerReader(tree)
-    for layer, opened in layers:
+    unpacked = []
+    for number, (layer, opened) in enumerate(layers):
         with opened() as stream:
-            reader.read(layer, stream, lambda size, layer=layer: told(layer, size))  # type: ignore[misc]
+            size = reader.read(layer, stream, partial(told, number))
+        unpacked.append(replace(layer, unpacked=size))
     python = find_python(tree, env, architecture)
     shell = tree.file("/bin/sh")
-    return Inspection(
+    inspection = Inspection(
         python,
         find_packages(tree, python),
         _content(tree, "/etc/passwd"),
@@ -97,6 +101,7 @@ def inspect(
         _system(tree),
         bool(shell and shell.executable),
     )
+    return inspection, tuple(unpacked)
 
 
 def _content(tree: Tree, path: str) -> bytes:

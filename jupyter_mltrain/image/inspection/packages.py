@@ -55,5 +55,6 @@ def _package(tree: Tree, path: str, node: Node | None) -> tuple[str, str] | None
         node = tree.file(f"{path}/{name}")
     if not isinstance(node, File):
         return None
-    fields = dict(re.findall(r"(?m)^(Name|Version):[ \t]*(\S+)", node.content.decode("utf-8", "replace")))
+    header = re.split(r"\r?\n\r?\n", node.content.decode("utf-8", "replace"), maxsplit=1)[0]
+    fields = dict(re.findall(r"(?m)^(Name|Version):[ \t]*(\S+)", header))
     return (fields["Name"], fields["Version"]) if len(fields) == 2 else None

@@ -238,7 +238,7 @@ def _check_library(tree: Tree, prefix: str, minor: str, path: str) -> None:
         if not any(tree.folder(f"{folder}/{name}") for folder in folders):
             raise ImageError(
                 f"The base image's {path} has only a part of the standard library: {name} is missing.",
-                hint=f"Install the whole of it in the base image, in Debian and Ubuntu the package python3. {_OWN_BASE}",
+                hint="Install the whole of it in the base image, in Debian and Ubuntu the package python3.",
             )
 
 

@@ -44,8 +44,8 @@ class LayerReader:
         self._text = 0
         self._end = 0  # how many bytes of the tar may be read now
 
-    def read(self, layer: oci.Layer, stream: BinaryIO, told: Callable[[int], None]) -> None:
-        """Read one layer.
+    def read(self, layer: oci.Layer, stream: BinaryIO, told: Callable[[int], None]) -> int:
+        """Read one layer, and return the size of the tar that it unpacks to.
 
         Parameters
         ----------
@@ -62,7 +62,7 @@ class LayerReader:
         self._number += 1
         blob = _Verified(stream, told)
         try:
-            diff_id = self._unpack(io.BufferedReader(blob, _CHUNK))
+            unpacked = self._unpack(io.BufferedReader(blob, _CHUNK))
         except (
             EOFError,
             gzip.BadGzipFile,
@@ -75,11 +75,12 @@ class LayerReader:
             raise _damaged(layer, str(error)) from None
         if (blob.digest, blob.size) != (layer.descriptor.digest, layer.descriptor.size):
             raise _damaged(layer, f"it is {blob.digest}, {blob.size} bytes")
-        if diff_id != layer.diff_id:
-            raise _damaged(layer, f"it unpacks to {diff_id}, the image's config has {layer.diff_id}")
+        if unpacked.digest != layer.diff_id:
+            raise _damaged(layer, f"it unpacks to {unpacked.digest}, the image's config has {layer.diff_id}")
+        return unpacked.size
 
-    def _unpack(self, blob: io.BufferedReader) -> str:
-        """Read the tar to its end, and the blob, and return the tar's digest."""
+    def _unpack(self, blob: io.BufferedReader) -> _Verified:
+        """Read the tar to its end, and the blob."""
         import zstandard
 
         self._end = _LARGEST_HEADER
@@ -99,7 +100,7 @@ class LayerReader:
                 pass
         except zstandard.ZstdError as error:
             raise ValueError(str(error)) from None
-        return unpacked.digest
+        return unpacked
 
     def _check(self, size: int) -> None:
         """Raise ``ValueError`` where more is read of the tar than may be: tarfile reads headers into memory whole."""

@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal, Protocol
 
 from ..errors import ImageError
 from . import oci
 from .compress import Compression, Sink, codec_version, compressor, media_type
 
-__all__ = ["FORMAT", "Compression", "Entry", "LayerWriter", "codec_version", "write_layer"]
+__all__ = ["FORMAT", "Compression", "Entry", "LayerWriter", "codec_version", "fingerprint", "write_layer"]
 
 FORMAT: Final = 1
 """Changes when the same entries become other bytes; belongs to every key of a layer."""
@@ -34,6 +35,12 @@ _WHITEOUT: Final = ".wh."
 _END: Final = bytes(2 * tarfile.BLOCKSIZE)
 
 Kind = Literal["file", "folder", "link"]
+
+
+class Content(Protocol):
+    """What a file has, read once from start to end."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,8 @@ class Entry:
         Permissions, where they are neither 644 nor 755.
     owner:
         Numbers of user and group.
+    sha256:
+        What a file's content must have, in hexadecimal digits, where it can change before it is written.
     """
 
     path: str
@@ -65,6 +74,7 @@ class Entry:
     hard: bool = False
     mode: int | None = None
     owner: tuple[int, int] = (0, 0)
+    sha256: str = ""
 
     @property
     def kind(self) -> Kind:
@@ -99,9 +109,12 @@ class LayerWriter:
             self._write_header(_header(entry))
             return
         with _opened(entry) as (source, size):
-            self._write_file(_header(entry, size), source)
+            content = _Checked(source) if entry.sha256 else source
+            self._write_file(_header(entry, size), content)
+        if isinstance(content, _Checked) and content.sha256 != entry.sha256:
+            raise _changed(entry.path)
 
-    def add_stream(self, path: str, content: BinaryIO, size: int, *, executable: bool = False) -> None:
+    def add_stream(self, path: str, content: Content, size: int, *, executable: bool = False) -> None:
         """Add a file of ``size`` bytes that are read from ``content`` now. The rules and errors are those of `add`."""
         if self._is_new(path, "file"):
             self._write_file(_header(Entry(path, b"", executable), size), content)
@@ -130,14 +143,14 @@ class LayerWriter:
     def _write_header(self, info: tarfile.TarInfo) -> None:
         self._tar.write(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
 
-    def _write_file(self, info: tarfile.TarInfo, content: BinaryIO) -> None:
+    def _write_file(self, info: tarfile.TarInfo, content: Content) -> None:
         self._write_header(info)
         left = info.size
         while left and (chunk := _read(content, min(left, _CHUNK), info.name)):
             self._tar.write(chunk)
             left -= len(chunk)
         if left or _read(content, 1, info.name):
-            raise ImageError(f"{info.name!r} changed while it was put into a layer.", hint="Build the image again.")
+            raise _changed(info.name)
         self._tar.write(bytes(-info.size % tarfile.BLOCKSIZE))
 
 
@@ -147,9 +160,32 @@ def write_layer(entries: Iterable[Entry], out: Sink, compression: Compression) -
     They are sorted by path, hard links after all that they can point at.
     """
     writer = LayerWriter(out, compression)
-    for entry in sorted(entries, key=lambda entry: (entry.hard, entry.path.split("/"))):
+    for entry in sorted(entries, key=_place):
         writer.add(entry)
     return writer.finish()
+
+
+def _place(entry: Entry) -> tuple[bool, list[str]]:
+    return entry.hard, entry.path.split("/")
+
+
+def fingerprint(entries: Iterable[Entry]) -> str:
+    """Return a hash of all that decides what a layer of these entries has: a part of its key. Raises ``ImageError``.
+
+    It is known much sooner than the layer: files are read only where their hash is not told.
+    """
+    rows = [
+        [entry.path, entry.kind, _sha256(entry), entry.executable, entry.link, entry.hard, entry.mode, *entry.owner]
+        for entry in sorted(entries, key=_place)
+    ]
+    return hashlib.sha256(json.dumps(rows).encode("ascii")).hexdigest()
+
+
+def _sha256(entry: Entry) -> str:
+    if entry.sha256 or entry.source is None:
+        return entry.sha256
+    with _opened(entry) as (source, _):
+        return hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def _header(entry: Entry, size: int = 0) -> tarfile.TarInfo:
@@ -201,15 +237,36 @@ def _opened(entry: Entry) -> Iterator[tuple[BinaryIO, int]]:
         yield source, os.fstat(source.fileno()).st_size
 
 
-def _read(content: BinaryIO, size: int, name: str) -> bytes:
+def _read(content: Content, size: int, name: str) -> bytes:
     try:
         return content.read(size)
     except OSError as error:
         raise _unreadable(name, error) from error
 
 
+def _changed(name: str) -> ImageError:
+    return ImageError(f"{name!r} changed while it was put into a layer.", hint="Build the image again.")
+
+
 def _unreadable(name: str, error: OSError) -> ImageError:
     return ImageError(f"{name!r} cannot be read: {error.strerror or error}.")
+
+
+class _Checked:
+    """Content that is hashed while it is read."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+        self._hash = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def read(self, size: int, /) -> bytes:
+        data = self._content.read(size)
+        self._hash.update(data)
+        return data
 
 
 class _Hashing:

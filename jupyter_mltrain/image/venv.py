@@ -1,4 +1,4 @@
-"""Where the environment lies in an image."""
+"""Where the environment and the programs lie in an image."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 ENVIRONMENT: Final = "/opt/mltrain/venv"
+PROGRAMS: Final = "/opt/mltrain/programs"
+"""Where programs lie in an image, each in a folder of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from installer import install
 from installer.destinations import WheelDestination
@@ -32,7 +32,7 @@ from installer.sources import WheelContentElement, WheelFile
 from installer.utils import Scheme, construct_record_file
 
 from ..errors import ImageError
-from .layer import Entry, LayerWriter
+from .layer import Content, Entry, LayerWriter
 from .venv import Venv, in_layer
 
 if TYPE_CHECKING:
@@ -219,19 +219,15 @@ class _File:
             content.require(expected)
 
     def _write(self, writer: LayerWriter, content: _Content) -> None:
-        writer.add_stream(self.path, cast(BinaryIO, content), content.size, executable=self.executable)
+        writer.add_stream(self.path, content, content.size, executable=self.executable)
         content.finish()
         self.record.hash_, self.record.size = content.hash, content.size
-
-
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
 
 
 class _Content:
     """What a file has, hashed while it is read."""
 
-    def __init__(self, stream: _Readable, size: int, algorithm: str = "sha256") -> None:
+    def __init__(self, stream: Content, size: int, algorithm: str = "sha256") -> None:
         self.size = size
         self._stream = stream
         self._hash = hashlib.new(algorithm)
@@ -280,7 +276,7 @@ def _with_interpreter(content: _Content, executable: str) -> _Content:
 class _Chained:
     """Some bytes, and then a stream."""
 
-    def __init__(self, head: bytes, rest: _Readable) -> None:
+    def __init__(self, head: bytes, rest: Content) -> None:
         self._head = head
         self._rest = rest
 

@@ -1,0 +1,41 @@
+"""This project's own package, as much of it as a replica runs."""
+
+from __future__ import annotations
+
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Final
+
+from .layer import Entry
+from .venv import Venv, in_layer
+
+PACKAGE: Final = "jupyter_mltrain"
+REQUIREMENTS: Final = (
+    "ipykernel>=6.29",
+    "jupyter-client>=8.6",
+    "nbclient>=0.10",
+    "nbformat>=5.10",
+    "packaging>=24",
+    "papermill>=2.6",
+)
+"""What the runner needs of others, as requirements of every environment."""
+_SHIPPED: Final = ("__init__.py", "errors.py", "py.typed", "run.py", "artifacts", "model", "notebook", "runner")
+
+
+def own_package(venv: Venv) -> list[Entry]:
+    """Return the runner and what it imports, with the metadata that its version is known by."""
+    root = Path(str(resources.files(PACKAGE)))
+    target = f"{in_layer(venv.site_packages)}/{PACKAGE}"
+    files = [path for name in _SHIPPED for path in _sources(root / name)]
+    return [*_metadata(venv), *(Entry(f"{target}/{path.relative_to(root).as_posix()}", path) for path in files)]
+
+
+def _sources(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+
+
+def _metadata(venv: Venv) -> list[Entry]:
+    version = metadata.version(PACKAGE)
+    folder = f"{in_layer(venv.site_packages)}/{PACKAGE}-{version}.dist-info"
+    content = f"Metadata-Version: 2.1\nName: {PACKAGE}\nVersion: {version}\n"
+    return [Entry(f"{folder}/METADATA", content.encode()), Entry(f"{folder}/INSTALLER", f"{PACKAGE}\n".encode())]

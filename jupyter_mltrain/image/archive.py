@@ -111,7 +111,7 @@ def write(file: Path, contents: Contents, blobs: Blobs, *, report: Report = igno
                         out.write(content)
                     continue
                 with _member(out, path, content.size):
-                    for count in copy(blobs(content), out, content.size):
+                    for count in copy(blobs(content), out, content.digest):
                         report(Progress("write", file.name, done + count, contents.size))
                 done += content.size
             out.write(bytes(2 * tarfile.BLOCKSIZE))

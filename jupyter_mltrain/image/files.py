@@ -1,8 +1,9 @@
-"""Files that appear whole or not at all, and copies made by the kernel."""
+"""Files that appear whole or not at all, and copies that are compared with their digest."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import time
@@ -15,8 +16,7 @@ from ..errors import StorageError
 
 _DRAFT: Final = ".mltrain-draft-"
 _ABANDONED: Final = 86_400  # seconds
-_CHUNK: Final = 8 << 20  # bytes
-_NOT_HERE: Final = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+_CHUNK: Final = 1 << 20  # bytes
 
 
 @contextmanager
@@ -49,42 +49,26 @@ def sweep(folder: Path) -> None:
                 left.unlink()
 
 
-def copy(source: Path, out: BinaryIO, size: int) -> Iterator[int]:
-    """Append a file to another, and yield after each part how many bytes are done.
+def copy(source: Path, out: BinaryIO, digest: str) -> Iterator[int]:
+    """Append a blob to a file, and yield after each part how many bytes are done.
 
-    A copy, never a hard link: what a user does to one must not reach the other. Where the file system can, both share
-    their blocks.
+    A copy, never a hard link: what a user does to one must not reach the other.
 
     Raises
     ------
     StorageError
-        The source has another size than ``size`` bytes.
+        The source has other bytes than its digest says; ``details["digest"]`` tells which.
     """
-    out.flush()
-    done = 0
+    algorithm, _, digits = digest.partition(":")
+    found, done = hashlib.new(algorithm), 0
     with source.open("rb") as file:
-        while done <= size and (count := _copy_some(file.fileno(), out.fileno())):
-            done += count
+        while chunk := file.read(_CHUNK):
+            found.update(chunk)
+            out.write(chunk)
+            done += len(chunk)
             yield done
-    if done != size:
-        raise StorageError(f"{str(source)!r} has not the {size} bytes that it should.", hint="Build the image again.")
-    out.seek(0, os.SEEK_END)  # the kernel wrote behind the buffer's back
-
-
-def _copy_some(source: int, out: int) -> int:
-    """Copy up to a chunk between two open files: inside the kernel, or by hand where it cannot do so here."""
-    try:
-        return os.copy_file_range(source, out, _CHUNK)
-    except AttributeError:  # not Linux
-        pass
-    except OSError as error:
-        if error.errno not in _NOT_HERE:
-            raise
-    data = memoryview(os.read(source, _CHUNK))
-    written = 0
-    while written < len(data):
-        written += os.write(out, data[written:])
-    return written
+    if found.hexdigest() != digits:
+        raise StorageError(f"{str(source)!r} is damaged.", hint="Remove it and build the image again.", digest=digest)
 
 
 def storage_error(place: Path, error: OSError) -> StorageError:

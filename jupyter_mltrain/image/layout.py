@@ -77,7 +77,7 @@ class Reader(ABC):
         """What ``index.json`` lists. Raises ``ImageError``."""
         try:
             return tuple(oci.Descriptor.from_dict(entry) for entry in self.document["manifests"])
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._no_layout(f"its '{INDEX_FILE}' is wrong: {error!r}") from None
 
     def find(self, name: str = "") -> oci.Descriptor:
@@ -145,7 +145,9 @@ class Reader(ABC):
         algorithm, _, digits = digest.partition(":")
         if hashlib.file_digest(file, algorithm).hexdigest() != digits:  # type: ignore[arg-type]
             file.close()
-            raise StorageError(f"The blob {digest} in {str(self.place)!r} is damaged.", hint="Copy the image again.")
+            raise StorageError(
+                f"The blob {digest} in {str(self.place)!r} is damaged.", hint="Copy the image again.", digest=digest
+            )
         file.seek(0)
         return file
 
@@ -319,7 +321,7 @@ def _put_layers(folder: Path, contents: Contents, blobs: Blobs, report: Report) 
         target = folder / blob_path(layer.digest)
         if not target.exists() or target.stat().st_size != layer.size:
             with draft(target, folder) as out:
-                for count in copy(blobs(layer), out, layer.size):
+                for count in copy(blobs(layer), out, layer.digest):
                     report(Progress("write", folder.name, done + count, contents.size))
         done += layer.size
         report(Progress("write", folder.name, done, contents.size))

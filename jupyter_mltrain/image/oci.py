@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -30,6 +31,7 @@ EMPTY_CONFIG: Final = b"{}"
 INDEXES: Final = frozenset({INDEX, DOCKER_INDEX})
 MANIFESTS: Final = frozenset({MANIFEST, DOCKER_MANIFEST})
 
+_DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]+")
 _ALIASES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -87,7 +89,17 @@ class Descriptor:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Descriptor:
-        """Read a descriptor of a manifest or an index. Raises ``KeyError`` where a part is missing."""
+        """Read a descriptor of a manifest or an index.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            A part is missing or wrong. A digest names files, so it must look like one.
+        """
+        if not _DIGEST.fullmatch(document["digest"]):
+            raise ValueError(f"{document['digest']!r} is not a digest")
+        if document["size"] < 0:
+            raise ValueError(f"a size of {document['size']} bytes")
         platform = document.get("platform")
         return cls(
             document["mediaType"],

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -196,13 +197,16 @@ def test_a_layout_with_a_wrong_index_is_left_alone(sample: Sample, tmp_path: Pat
     assert files(written.folder) == before
 
 
-def test_a_blob_of_another_size_is_refused(sample: Sample, tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [bytes.lower, lambda data: data + b"more", lambda data: data[:-1]])
+def test_a_blob_of_other_bytes_is_refused(sample: Sample, tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
     built = sample.image(b"one")
-    with sample.blob(built.layers[0].descriptor).open("ab") as file:
-        file.write(b"more")
-    with pytest.raises(StorageError, match="has not the"):
+    layer = built.layers[0].descriptor
+    sample.blob(layer).write_bytes(change(sample.blob(layer).read_bytes()))
+    with pytest.raises(StorageError, match="is damaged") as caught:
         layout.write(tmp_path / "layout", contents(built), sample.blob)
+    assert caught.value.details["digest"] == layer.digest
     assert Layout(tmp_path / "layout").index == ()
+    assert not list((tmp_path / "layout" / "blobs" / "sha256").iterdir())
 
 
 def test_a_full_disk(sample: Sample, full_disk: Path) -> None:
@@ -375,7 +379,8 @@ def test_one_image_with_two_names(sample: Sample, tmp_path: Path) -> None:
         ("index.json", None, "lacks 'index.json'"),
         ("index.json", b"\xff", "cannot be read"),
         ("index.json", b"{}", "'manifests'"),
-        ("index.json", b'{"manifests": [{"digest": 1}]}', "'mediaType'"),
+        ("index.json", b'{"manifests": [{"digest": 1}]}', "is wrong"),
+        ("index.json", b'{"manifests": [{"mediaType": "", "size": 1, "digest": "sha256:/etc"}]}', "not a digest"),
     ],
 )
 def test_what_is_no_layout(tmp_path: Path, path: str, content: bytes | None, why: str) -> None:

@@ -80,6 +80,14 @@ def test_a_descriptor_with_a_part_missing(missing: str) -> None:
         Descriptor.from_dict(document)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"digest": "sha256:../../passwd"}, {"digest": 1}, {"digest": ""}, {"size": -1}, {"size": None}]
+)
+def test_a_descriptor_with_a_wrong_part(wrong: dict[str, object]) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        Descriptor.from_dict(Descriptor.of(oci.CONFIG, b"").to_dict() | wrong)
+
+
 @given(st.lists(DESCRIPTORS, max_size=4), st.dictionaries(WORDS, WORDS, max_size=2))
 def test_an_index(descriptors: list[Descriptor], annotations: dict[str, str]) -> None:
     document = json.loads(oci.index(descriptors, annotations))

@@ -110,7 +110,9 @@ class Transport:
         try:
             yield
         except httpx.TransportError as error:
-            raise no_answer(call.what, self.host, error, met=True) from error
+            raise no_answer(call.what, authority(error.request.url), error, met=True) from error
+        except httpx.InvalidURL:
+            raise self._nowhere(call) from None
 
     def _follow(self, call: Call) -> httpx.Response:
         """Send it, after redirects, and once more where the registry asks who one is."""
@@ -153,13 +155,16 @@ class Transport:
         except httpx.InvalidURL:
             target = httpx.URL("")
         if target.scheme not in ("http", "https") or not target.host:
-            raise RegistryError(f"{call.what} failed: {self.host} names an address that cannot be asked.")
+            raise self._nowhere(call)
         if target.scheme == "http" and home.scheme == "https":
             raise RegistryError(
                 f"{call.what} failed: {self.host} leads to {authority(target)}, without TLS.",
                 hint="Ask who runs the registry.",
             )
         return target
+
+    def _nowhere(self, call: Call) -> RegistryError:
+        return RegistryError(f"{call.what} failed: {self.host} names an address that cannot be asked.")
 
     def _home(self) -> httpx.URL:
         with self._lock:

@@ -58,7 +58,9 @@ class Target:
             raise ImageError(f"{self.python!r} is not a version of Python 3.", hint="It is like 3.11.9.")
         if self.libc[0] == "glibc" and self.libc[1] < (2, _UV_GLIBC[0]):
             hint = "Take a base image with glibc 2.17 or later."
-            raise ImageError(f"The base image has glibc {_dotted(self.libc[1])}, which no wheels are made for.", hint=hint)
+            raise ImageError(
+                f"The base image has glibc {_dotted(self.libc[1])}, which no wheels are made for.", hint=hint
+            )
 
     def __str__(self) -> str:
         """Return it for people."""

@@ -10,12 +10,13 @@ Source of names and rules: OCI image specification 1.1, ``config.md`` and ``mani
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ..errors import ImageError
 from ..model.labels import CONTAINER_HOME, ENV_PROGRAM, ENV_PROGRAM_PATH, PREFIX
 from . import oci
+from .venv import ENVIRONMENT, PROGRAMS
 
 USER: Final = "mltrain"
 UID: Final = 1000
@@ -48,11 +49,13 @@ class Runtime:
         Digest of the program.
     venv, programs:
         Where the virtual environment and the programs lie in the image.
+    variables:
+        More environment variables.
     """
 
     program: str
-    venv: str
-    programs: str
+    venv: str = ENVIRONMENT
+    programs: str = PROGRAMS
     home: str = CONTAINER_HOME
 
     @property
@@ -63,6 +66,7 @@ class Runtime:
     def environment(self, path: str) -> dict[str, str]:
         """Return the environment variables of a container; ``path`` is the base's ``PATH``."""
         return {
+            **self.variables,
             "PATH": _in_front(f"{self.venv}/bin", path),
             "VIRTUAL_ENV": self.venv,
             "HOME": self.home,

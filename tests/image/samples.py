@@ -8,7 +8,7 @@ from jupyter_mltrain.image import oci
 from jupyter_mltrain.image.config import Image, Runtime, image
 from jupyter_mltrain.image.layer import Entry, write_layer
 
-RUNTIME = Runtime("sha256:" + "3f9a0c1e" * 8, "/opt/mltrain/venv", "/opt/mltrain/programs")
+RUNTIME = Runtime("sha256:" + "3f9a0c1e" * 8)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from jupyter_mltrain.image.reference import Reference
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "image"
 PROGRAM = "sha256:" + "3f9a0c1e" * 8
-RUNTIME = Runtime(PROGRAM, "/opt/mltrain/venv", "/opt/mltrain/programs")
+RUNTIME = Runtime(PROGRAM)
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -124,7 +124,7 @@ def test_a_base_without_settings() -> None:
 
 def test_a_base_that_is_an_image_of_this_builder() -> None:
     first = image(SERVICE, BASE_LAYERS, LAYERS, RUNTIME, annotations=SAID)
-    later = Runtime("sha256:" + "1" * 64, RUNTIME.venv, RUNTIME.programs)
+    later = Runtime("sha256:" + "1" * 64)
     said = {key: value for key, value in SAID.items() if "program" not in key}
     second = json.loads(
         image(json.loads(first.config), first.layers, [layer("another")], later, annotations=said).config

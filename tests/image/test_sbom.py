@@ -143,6 +143,11 @@ def test_a_lock_that_has_this_project_too() -> None:
     assert len(found) == len(WHEELS) + 2
 
 
+def test_builds_that_find_the_document_in_the_cache_do_not_load_its_library() -> None:
+    code = "import sys, jupyter_mltrain.image.sbom; sys.exit('cyclonedx' in sys.modules or 'packageurl' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True)
+
+
 NAMES = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,8}[A-Za-z0-9])?", fullmatch=True)
 VERSIONS = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}(rc[0-9])?(\+[a-z0-9]{1,4})?", fullmatch=True)
 DIGITS = st.integers(0, 2**256 - 1).map("{:064x}".format)

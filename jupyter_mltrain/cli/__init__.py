@@ -32,6 +32,7 @@ COMMANDS = {
     "resubmit": ("control", "Run a job's program again as a new job."),
     "delete": ("control", "Stop and forget a job with its outputs on this machine."),
     "export": ("export", "Write a notebook as script, manifest or program."),
+    "run-image": ("run_image", "Run a built image on this machine, by podman or docker."),
     "devices": ("machine", "Show processors, memory, GPUs and slots."),
     "samples": ("machine", "List the sample notebooks, or copy one."),
     "recover": ("machine", "Look after jobs whose supervisor died; clean up."),
@@ -64,7 +65,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"{__name__}.{COMMANDS[cmd_name][0]}")
-        command = getattr(module, f"{cmd_name}_command")
+        command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
         return command
 

@@ -81,11 +81,11 @@ def spec_from_options(options: dict[str, Any]) -> dict[str, Any]:
     if options["output"] is not None:
         spec["output_uri"] = options["output"] if "://" in options["output"] else str(Path(options["output"]).resolve())
     _merge(spec, "run_policy", _run_policy(options))
-    _merge(spec, "env", dict(_pair(text, "--env") for text in options["env"]))
+    _merge(spec, "env", dict(pair(text, "--env") for text in options["env"]))
     _merge(
-        spec, "secrets", {name: _secret(ref) for name, ref in (_pair(text, "--secret") for text in options["secrets"])}
+        spec, "secrets", {name: _secret(ref) for name, ref in (pair(text, "--secret") for text in options["secrets"])}
     )
-    _merge(spec, "channels", {n: _absolute(p) for n, p in (_pair(text, "--channel") for text in options["channels"])})
+    _merge(spec, "channels", {n: _absolute(p) for n, p in (pair(text, "--channel") for text in options["channels"])})
     if options["volumes"]:
         spec["volumes"] = [*spec.get("volumes", []), *(_volume(text) for text in options["volumes"])]
     return spec
@@ -132,7 +132,8 @@ def _merge(spec: dict[str, Any], field: str, values: dict[str, Any]) -> None:
         spec[field] = {**(spec.get(field) or {}), **values}
 
 
-def _pair(text: str, option: str) -> tuple[str, str]:
+def pair(text: str, option: str) -> tuple[str, str]:
+    """Return the parts of ``NAME=VALUE``. Raises ``InvalidInput``."""
     name, sign, value = text.partition("=")
     if not sign or not name:
         raise InvalidInput(f"{option} {text!r} is not NAME=VALUE", hint="Put the whole of it in quotes.")

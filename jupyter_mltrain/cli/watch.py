@@ -54,11 +54,15 @@ def goes_on(ref: JobRef) -> Iterator[None]:
         raise
 
 
+def job_view() -> _Plain | _Live:
+    """Return what shows one job as it goes: a panel on a terminal, lines in a pipe."""
+    return _Live() if _on_terminal() else _Plain()
+
+
 async def follow_job(service: Service, ref: JobRef) -> int:
     """Follow one job until it ends or is deleted; return its exit code."""
-    view: _Plain | _Live = _Live() if _on_terminal() else _Plain()
     last: Update | None = None
-    with goes_on(ref), view:
+    with goes_on(ref), job_view() as view:
         async for last in service.follow(ref):
             view.show(last)
     if last is None:

@@ -17,6 +17,7 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final, Literal, Protocol
 
@@ -30,7 +31,7 @@ FORMAT: Final = 1
 """Changes when the same entries become other bytes; belongs to every key of a layer."""
 _CHUNK: Final = 1 << 20
 _LONGEST_NAME: Final = 255  # bytes that file systems of Linux take
-_LONGEST_PATH: Final = 4095
+_LONGEST_PATH: Final = 4094  # with the / in front and the zero at the end, PATH_MAX of Linux
 _WHITEOUT: Final = ".wh."
 _END: Final = bytes(2 * tarfile.BLOCKSIZE)
 
@@ -128,17 +129,29 @@ class LayerWriter:
 
     def _is_new(self, path: str, kind: Kind) -> bool:
         """Note an entry and return whether it is to be written; the folders above it are written."""
-        found = self._kinds.get(path)
-        if found is not None:
-            if "folder" in (found, kind) and found != kind:
-                raise ImageError(f"{path!r} cannot be a folder and a {({found, kind} - {'folder'}).pop()} at once.")
+        if path in self._kinds:
+            self._require_kind(path, kind)
             return False
         _require_usable(path)
         folder, _, _ = path.rpartition("/")
-        if folder and self._is_new(folder, "folder"):
-            self._write_header(_header(Entry(folder)))
+        if folder and self._kinds.get(folder) != "folder":
+            self._add_folders(folder.split("/"))
         self._kinds[path] = kind
         return True
+
+    def _add_folders(self, names: list[str]) -> None:
+        for folder in accumulate(names, "{}/{}".format):
+            if folder in self._kinds:
+                self._require_kind(folder, "folder")
+                continue
+            self._kinds[folder] = "folder"
+            self._write_header(_header(Entry(folder)))
+
+    def _require_kind(self, path: str, kind: Kind) -> None:
+        """Raise ``ImageError`` where one of two with the same path is a folder."""
+        found = self._kinds[path]
+        if found != kind and "folder" in (found, kind):
+            raise ImageError(f"{path!r} cannot be a {found} and a {kind} at once.")
 
     def _write_header(self, info: tarfile.TarInfo) -> None:
         self._tar.write(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
@@ -214,7 +227,7 @@ def _require_usable(path: str) -> None:
         sizes = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
     except UnicodeEncodeError:
         raise ImageError(f"{path!r} has characters that no file name can have.") from None
-    if max(sizes) > _LONGEST_NAME or sum(sizes) + len(sizes) > _LONGEST_PATH:
+    if max(sizes) > _LONGEST_NAME or sum(sizes) + len(sizes) - 1 > _LONGEST_PATH:
         raise ImageError(f"{path[:80]!r}... is too long for the name of a file.")
     if any(part.startswith(_WHITEOUT) for part in parts):
         raise ImageError(f"{path!r}: in an image, a name that begins with {_WHITEOUT!r} deletes files of other layers.")

@@ -50,13 +50,14 @@ class Runtime:
     venv, programs:
         Where the virtual environment and the programs lie in the image.
     variables:
-        More environment variables.
+        More environment variables; those of the runner stay as they are.
     """
 
     program: str
     venv: str = ENVIRONMENT
     programs: str = PROGRAMS
     home: str = CONTAINER_HOME
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def entrypoint(self) -> list[str]:

@@ -122,6 +122,13 @@ def test_a_base_without_settings() -> None:
     assert config["config"]["Labels"] == {}
 
 
+def test_variables_of_the_user_count_more_than_the_bases_and_less_than_the_runners() -> None:
+    runtime = Runtime(PROGRAM, variables={"GREETING": "hello", "TZ": "UTC", "MLTRAIN_PROGRAM": "other"})
+    config = json.loads(image(SERVICE, BASE_LAYERS, LAYERS, runtime, annotations={}).config)
+    environment = dict(text.split("=", 1) for text in config["config"]["Env"])
+    assert (environment["GREETING"], environment["TZ"], environment["MLTRAIN_PROGRAM"]) == ("hello", "UTC", PROGRAM)
+
+
 def test_a_base_that_is_an_image_of_this_builder() -> None:
     first = image(SERVICE, BASE_LAYERS, LAYERS, RUNTIME, annotations=SAID)
     later = Runtime("sha256:" + "1" * 64)

@@ -1,4 +1,4 @@
-"""Layouts and archives in the hands of skopeo and podman."""
+"""Layouts and archives in the hands of skopeo, podman and containerd."""
 
 import json
 import os
@@ -44,6 +44,25 @@ def podman(tmp_path: Path) -> Iterator[Tool]:
         storage = ["--root", tmp_path / "storage", "--runroot", runroot, "--storage-driver", "vfs"]
         command = ["podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events-backend", "none", *storage]
         yield lambda *arguments: run(*command, *arguments)
+
+
+@pytest.fixture
+def ctr(tmp_path: Path) -> Iterator[Tool]:
+    """Run containerd's client against a daemon of its own."""
+    if not shutil.which("containerd") or os.geteuid():
+        pytest.skip("containerd is not installed, or this is not root")
+    with tempfile.TemporaryDirectory(prefix="ctr-", dir="/tmp") as folder:
+        socket, config = Path(folder, "socket"), Path(folder, "config.toml")
+        config.write_text(
+            f'version = 2\nroot = "{folder}/root"\nstate = "{folder}/state"\n'
+            f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{socket}"\n'
+        )
+        with subprocess.Popen(["containerd", "--config", config], stderr=subprocess.PIPE, text=True) as daemon:
+            assert daemon.stderr
+            assert any("successfully booted" in line for line in daemon.stderr)
+            yield lambda *arguments: run("ctr", "--address", socket, *arguments)
+            daemon.terminate()
+            daemon.stderr.read()
 
 
 @pytest.fixture(params=["layout", "archive"])
@@ -110,3 +129,13 @@ def test_podman_loads(podman: Tool, sample: Sample, tmp_path: Path) -> None:
     mounted = Path(podman("image", "mount", NAME).strip())
     assert (mounted / "opt" / "file").read_bytes() == b"one"
     podman("image", "umount", NAME)
+
+
+@pytest.mark.parametrize("architectures", [("amd64",), ("amd64", "arm64")])
+def test_containerd_imports(ctr: Tool, sample: Sample, tmp_path: Path, architectures: tuple[str, ...]) -> None:
+    contents = Contents.of([sample.image(b"one", architecture=each) for each in architectures], {}, NAME)
+    archive.write(tmp_path / "image.tar", contents, sample.blob)
+    platforms = [f"--platform=linux/{each}" for each in architectures[:1]]
+    ctr("images", "import", "--snapshotter", "native", *platforms, tmp_path / "image.tar")
+    (line,) = ctr("images", "ls", f"name=={NAME}").splitlines()[1:]
+    assert line.split()[:3] == [str(NAME), contents.image.media_type, contents.image.digest]

@@ -169,7 +169,7 @@ class _Reader:
             url = named["url"]
             if url.startswith("file:") or "://" not in url:
                 url = self._local(url, folder, where)
-            return f"{named['name']} @ {url}{named['rest']}"
+            return f"{named['name'].rstrip()} @ {url}{named['rest']}"
         local = _PATH.fullmatch(line)
         if local and "://" not in line.removeprefix("file://"):
             return self._local(local["path"], folder, where) + local["rest"]

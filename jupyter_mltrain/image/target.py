@@ -124,6 +124,7 @@ def _tags(python: str, machine: str, libc: Libc) -> tuple[Tag, ...]:
 
 def _platforms(machine: str, libc: Libc) -> Iterator[str]:
     family, (major, newest) = libc
+    yield f"linux_{machine}"
     if family == "musl":
         yield from (f"musllinux_{major}_{minor}_{machine}" for minor in range(newest, -1, -1))
     else:
@@ -131,4 +132,3 @@ def _platforms(machine: str, libc: Libc) -> Iterator[str]:
             yield f"manylinux_{major}_{minor}_{machine}"
             if minor in _LEGACY:
                 yield f"{_LEGACY[minor]}_{machine}"
-    yield f"linux_{machine}"

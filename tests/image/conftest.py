@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.image.base_image import debian_base
+from tests.image.environments import index_alone
+from tests.image.package_index import Index
 from tests.image.registry_server import Certificate, RegistryServer, make_certificate, registry_server
 from tests.image.samples import Sample
 
@@ -57,3 +59,10 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("only root may mount a small disk")
     yield disk
     subprocess.run(["umount", "-l", disk], check=True)
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    """A package index on loopback, the only one that is known."""
+    with index_alone(tmp_path, monkeypatch) as server:
+        yield server

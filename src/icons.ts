@@ -44,3 +44,12 @@ export const phaseIcons: Readonly<Record<string, LabIcon>> = {
     '<path d="M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zm0 1.600c1 0 1.9.3 2.6.9L4.5 10.600A4.4 4.4 0 0 1 8 3.600zm0 8.800c-1 0-1.9-.3-2.6-.9l6.1-6.100A4.4 4.4 0 0 1 8 12.400z"/>'
   )
 };
+
+/** One shape for each state of an image's layer: told apart without colours. */
+export const layerIcons: Readonly<Record<'present' | 'cached' | 'known' | 'new' | 'moving', LabIcon>> = {
+  present: phaseIcons.Succeeded,
+  cached: shape('cached', '<path d="M2 3h12v3.500H2zM3 8h10v5.500H3zm3.500 1.500V11h3V9.500z" fill-rule="evenodd"/>'),
+  known: phaseIcons.Created,
+  new: phaseIcons.Queued,
+  moving: shape('moving', '<path d="M8 1.500 13.500 7.500H10V14H6V7.500H2.500z"/>')
+};

@@ -10,11 +10,19 @@ export interface IPreferences {
   desktopNotices: boolean;
   /** Name of the place that new jobs go to; `''`: the first that the server names. */
   defaultBackend: string;
+  /** Where images go, without the notebook's name; `''`: as the server has it. */
+  imageRepository: string;
   confirmDelete: boolean;
 }
 
 /** The schema's defaults, for where there are no settings to be had. */
-const DEFAULTS: IPreferences = { notices: 'all', desktopNotices: false, defaultBackend: '', confirmDelete: true };
+const DEFAULTS: IPreferences = {
+  notices: 'all',
+  desktopNotices: false,
+  defaultBackend: '',
+  imageRepository: '',
+  confirmDelete: true
+};
 
 /** Return what is set now: read it when it is needed, since it changes without a reload. */
 export function preferences(settings: ISettingRegistry.ISettings | null): IPreferences {

@@ -45,6 +45,11 @@ export class TrainingError extends Error implements ErrorBody {
     return typeof this.details.field === 'string' ? this.details.field : '';
   }
 
+  /** Return an error of which the server has told otherwise than by an answer. */
+  static of(body: ErrorBody | null): TrainingError {
+    return new TrainingError(body ?? { message: '' });
+  }
+
   /** Return any thrown value as an error of this kind. */
   static from(thrown: unknown): TrainingError {
     if (thrown instanceof TrainingError) {

@@ -9,6 +9,7 @@ import type { ISignal } from '@lumino/signaling';
 
 import type { Api, Verb } from './services/api';
 import type { IChannel } from './services/channel';
+import type { ImagesModel } from './services/images';
 import type { JobModel } from './services/job';
 import type { JobsModel } from './services/jobs';
 import type { LogModel } from './services/log';
@@ -36,6 +37,8 @@ export interface ITrainingManager extends IDisposable {
   readonly channel: IChannel;
   /** The list of jobs. Made, and followed, from the first use on. */
   readonly jobs: JobsModel;
+  /** The builds of images. Made, and followed, from the first use on. */
+  readonly images: ImagesModel;
   /** Where jobs can run, what is free there, and the samples. */
   readonly places: PlacesModel;
   /** Emitted when a submission from this tab is on its way. */

@@ -243,6 +243,8 @@ export interface ImageStep {
   total: number;
   /** `cached`: it was here; `present`: the registry had it; `mounted`: it took it from another repository. */
   state: "running" | "done" | "cached" | "mounted" | "present";
+  /** What another tool that does the work says just now: one line. */
+  detail: string;
 }
 
 /** Builds that are new or changed since, whole. Where one was forgotten, a snapshot comes instead. */

@@ -5,13 +5,14 @@ import { ITranslator } from '@jupyterlab/translation';
 import { preferences } from '../preferences';
 import { claimFor } from '../services/claim';
 import { askForDesktop } from '../services/desktop';
+import { tellOfBuilds } from '../services/image-notices';
 import { tellOfJobs } from '../services/notices';
 import { DOMAIN, ITrainingManager, PLUGIN_ID } from '../tokens';
 
 /** Tells of jobs that were submitted, have finished or failed. */
 export const noticesPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mltrain:notices',
-  description: 'Tells of training jobs that have ended.',
+  description: 'Tells of training jobs that have ended, and of images that are built.',
   autoStart: true,
   requires: [ITrainingManager, ITranslator],
   optional: [ISettingRegistry],
@@ -32,6 +33,6 @@ export const noticesPlugin: JupyterFrontEndPlugin<void> = {
       claim: claimFor(app.serviceManager.serverSettings.baseUrl)
     };
     // The connection is made when the page is there: it is no part of the start, which waits for this function.
-    void app.restored.then(() => tellOfJobs(options));
+    void app.restored.then(() => [tellOfJobs(options), tellOfBuilds(options)]);
   }
 };

@@ -6,6 +6,12 @@ import type {
   Events,
   Export,
   ExportRequest,
+  ImageBuild,
+  ImageBuilds,
+  ImagePlan,
+  ImagePlanRequest,
+  ImageRequest,
+  ImageSettings,
   Inventory,
   Job,
   JobList,
@@ -107,6 +113,29 @@ export class Api {
 
   delete(id: string): Promise<void> {
     return request(this.settings, ['jobs', id], { method: 'DELETE' });
+  }
+
+  /** What the build of an image would do. Has no effects; may take seconds. */
+  imagePlan(wanted: ImagePlanRequest, signal?: AbortSignal): Promise<ImagePlan> {
+    return request(this.settings, ['images', 'plan'], { method: 'POST', body: wanted, signal });
+  }
+
+  imageSettings(notebook: string): Promise<ImageSettings> {
+    return this._get(['images', 'settings'], { notebook });
+  }
+
+  /** The builds of images that go on, and the last ones, newest first. */
+  images(): Promise<ImageBuilds> {
+    return this._get(['images']);
+  }
+
+  buildImage(wanted: ImageRequest): Promise<ImageBuild> {
+    return this._post(['images'], wanted);
+  }
+
+  /** Cancel a build; forget one that has ended. */
+  deleteImage(id: string): Promise<void> {
+    return request(this.settings, ['images', id], { method: 'DELETE' });
   }
 
   backends(): Promise<Backends> {

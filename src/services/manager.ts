@@ -8,6 +8,7 @@ import type { ITrainingManager } from '../tokens';
 import type { JobSummary, Resubmission, Submission } from '../types';
 import { Api, type Verb } from './api';
 import { Channel, type IChannel } from './channel';
+import { ImagesModel } from './images';
 import { insist } from './insist';
 import { JobModel } from './job';
 import { JobsModel } from './jobs';
@@ -58,6 +59,11 @@ export class TrainingManager implements ITrainingManager {
     return this._jobs;
   }
 
+  get images(): ImagesModel {
+    this._images ??= new ImagesModel(this.api, this.channel);
+    return this._images;
+  }
+
   get submitting(): ISignal<this, ISubmitting> {
     return this._submitting;
   }
@@ -81,6 +87,7 @@ export class TrainingManager implements ITrainingManager {
     this._isDisposed = true;
     this._settle.dispose();
     this._jobs?.dispose();
+    this._images?.dispose();
     this.places.dispose();
     this.channel.dispose();
     Signal.clearData(this);
@@ -165,6 +172,7 @@ export class TrainingManager implements ITrainingManager {
   private readonly _submitted = new Signal<this, JobSummary>(this);
   private readonly _acted = new Signal<this, IAction>(this);
   private _jobs: JobsModel | null = null;
+  private _images: ImagesModel | null = null;
   private _isDisposed = false;
 }
 

@@ -19,6 +19,8 @@ export async function readSnapshot(api: Api, topic: string, limit?: number): Pro
   switch (kind) {
     case 'jobs':
       return { type: 'jobs', list: await api.jobs({}, limit ?? ROWS) };
+    case 'images':
+      return { type: 'images', builds: (await api.images()).builds };
     case 'job':
       return readJob(api, id);
     case 'notebook':

@@ -24,7 +24,11 @@ export class SubmitWidget extends ReactWidget implements IStateful {
       job,
       ensureSaved: () => ensureSaved(this._model.path),
       store: new TabStore(path),
-      defaultBackend: () => preferences(settings).defaultBackend
+      defaultBackend: () => preferences(settings).defaultBackend,
+      repository: {
+        get: () => preferences(settings).imageRepository,
+        set: prefix => void settings?.set('imageRepository', prefix)
+      }
     });
     fileChanged.connect(this._onFile);
   }

@@ -1,3 +1,4 @@
+export * from './building';
 export * from './devices';
 export * from './Elapsed';
 export * from './Empty';

@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { TrainingError } from '../../request';
+import { LOST } from '../../services/images';
 
 /** Return a phase in the user's language. */
 export function phaseWord(phase: string, trans: TranslationBundle): string {
@@ -31,6 +32,12 @@ export function errorWords(error: TrainingError, trans: TranslationBundle): { me
       hint: trans.__(
         'Install jupyter_mltrain where the Jupyter server runs. If it is there: jupyter server extension enable jupyter_mltrain. Then restart the server and reload this page.'
       )
+    };
+  }
+  if (error.code === LOST) {
+    return {
+      message: trans.__('How it ended is not known: the Jupyter server was started again.'),
+      hint: trans.__('Build again: what was made is kept, and only the rest is done.')
     };
   }
   if (error.code === 'http-401' || error.code === 'http-403') {

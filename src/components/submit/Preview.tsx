@@ -1,15 +1,15 @@
-import { useEffect, type ReactNode } from 'react';
+import { useEffect } from 'react';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { type TrainingError } from '../../request';
 import type { IServices } from '../../tokens';
-import type { BackendInfo } from '../../types';
-import { Empty, ErrorBanner, placeOf } from '../common';
+import { placeOf } from '../common';
 import { useModel } from '../hooks';
 import { Code } from '../job/Code';
-import { CopyButton } from '../job/CopyButton';
 import { TabList } from '../job/TabList';
 import { Checks, FindingList } from './Checks';
+import { DockerfileTab } from './DockerfileTab';
+import { Document, fileName, NothingYet, type SaveBeside } from './Document';
+import { ImageTab } from './ImageTab';
 import type { SubmitModel } from './model';
 
 /** Names of the preview's tabs, in their order. */
@@ -18,10 +18,8 @@ export const PREVIEWS = ['checks', 'manifest', 'image', 'dockerfile', 'script'] 
 /** Name of one of the preview's tabs. */
 export type PreviewTab = (typeof PREVIEWS)[number];
 
-/** Writes a text beside the notebook under a name that is free. */
-export type SaveBeside = (extension: string, text: string) => Promise<void>;
-
-interface IPreviewProps {
+/** What the preview's tabs are made of. */
+export interface IPreviewProps {
   model: SubmitModel;
   services: IServices;
   trans: TranslationBundle;
@@ -52,8 +50,10 @@ export function Preview(
         return <ManifestPreview {...props} />;
       case 'script':
         return <ScriptPreview {...props} isShown={tab === name} />;
-      default:
-        return <NoImage place={place} what={name} trans={trans} />;
+      case 'image':
+        return <ImageTab {...props} place={place} isShown={tab === name} />;
+      case 'dockerfile':
+        return <DockerfileTab {...props} isShown={tab === name} />;
     }
   };
   return (
@@ -112,88 +112,4 @@ function ScriptPreview({ model, services, trans, save, isShown }: IPreviewProps 
       <Code source={script.text} language="python" rendermime={services.rendermime} />
     </Document>
   );
-}
-
-/** What the server has no image for, it says so: nothing is made up. */
-function NoImage(props: {
-  place: BackendInfo | null;
-  what: 'image' | 'dockerfile';
-  trans: TranslationBundle;
-}): JSX.Element {
-  const { place, what, trans } = props;
-  const title = what === 'image' ? trans.__('No image') : trans.__('No Dockerfile');
-  const words =
-    place && !place.images
-      ? trans.__('%1 needs none: the notebook runs in its kernel’s own environment.', place.title)
-      : trans.__('%1 does not tell it before the submission.', place?.title ?? trans.__('The server'));
-  return (
-    <Empty title={title}>
-      <p>{words}</p>
-    </Empty>
-  );
-}
-
-function NothingYet(props: {
-  error: TrainingError | null;
-  isPlanning: boolean;
-  trans: TranslationBundle;
-  onRetry: () => void;
-}): JSX.Element {
-  const { error, isPlanning, trans, onRetry } = props;
-  if (error && !isPlanning) {
-    return <ErrorBanner error={error} trans={trans} onRetry={onRetry} />;
-  }
-  return <Empty title={trans.__('Loading…')} />;
-}
-
-/** A text that can be copied, downloaded and saved. */
-function Document(props: {
-  text: string;
-  what: string;
-  name: string;
-  note: string;
-  trans: TranslationBundle;
-  onSave: () => Promise<void>;
-  children: ReactNode;
-}): JSX.Element {
-  const { text, what, name, note, trans, onSave, children } = props;
-  return (
-    <div className="jp-mltrain-Document">
-      <div className="jp-mltrain-Bar">
-        <CopyButton text={text} what={what} trans={trans} />
-        <button
-          type="button"
-          className="jp-mltrain-Button"
-          aria-label={trans.__('Download %1', what)}
-          onClick={() => download(name, text)}
-        >
-          {trans.__('Download')}
-        </button>
-        <button
-          type="button"
-          className="jp-mltrain-Button"
-          aria-label={trans.__('Save %1 beside the notebook', what)}
-          onClick={() => void onSave()}
-        >
-          {trans.__('Save beside notebook')}
-        </button>
-      </div>
-      {note && <p className="jp-mltrain-Document-note">{note}</p>}
-      {children}
-    </div>
-  );
-}
-
-/** Let the browser save a text as a file. */
-function download(name: string, text: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type: 'text/plain' }));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
-}
-
-/** Return the notebook's file name with another ending. */
-function fileName(path: string, extension: string): string {
-  return path.replace(/^.*\//, '').replace(/\.ipynb$/, '') + extension;
 }

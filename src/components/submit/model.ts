@@ -6,6 +6,8 @@ import { Model } from '../../services/model';
 import type { ITrainingManager } from '../../tokens';
 import type { Finding, JobSummary, Plan } from '../../types';
 import { EMPTY, frameworkOf, type Change, type IDraft } from './draft';
+import { Exported, type IDocument } from './exported';
+import { ImageModel, NO_IMAGE } from './image-model';
 import { readForm, type IParameter } from './parameters';
 import { draftOf } from './prefill';
 import { problemsOf, type IProblem } from './problems';
@@ -26,13 +28,6 @@ export type Obstacle =
   /** Checks say that it would fail: possible, but only by saying so. */
   | { kind: 'refused'; findings: readonly Finding[] };
 
-/** A notebook's script, made when someone looks at it. */
-export interface IScript {
-  text: string;
-  findings: readonly Finding[];
-  error: TrainingError | null;
-}
-
 /** What is submitted, what the server says of it, and the submission itself. */
 export class SubmitModel extends Model {
   constructor(private readonly _options: SubmitModel.IOptions) {
@@ -40,11 +35,23 @@ export class SubmitModel extends Model {
     this._path = _options.path;
     this._pause = new Debouncer(() => this.replan(), PAUSE);
     const state = _options.store.read();
-    if (state) {
-      this._state = state;
-    }
+    this._state = { ...this._state, ...state };
+    this._script = new Exported(_options.manager.api, () => this.emitChanged());
+    this.image = new ImageModel({
+      manager: _options.manager,
+      submission: () => this.reading.submission,
+      program: () => this._plan?.program,
+      ensureSaved: _options.ensureSaved,
+      read: () => this._state.image,
+      write: image => this._setState({ image }),
+      remembered: () => _options.repository?.get() ?? '',
+      remember: prefix => _options.repository?.set(prefix)
+    });
     void (!state && _options.job ? this.fill(_options.job) : this.replan());
   }
+
+  /** What the notebook's image would be. */
+  readonly image: ImageModel;
 
   /** The notebook, as the contents manager names it. */
   get path(): string {
@@ -104,8 +111,8 @@ export class SubmitModel extends Model {
     return this._refusal;
   }
 
-  get script(): IScript | null {
-    return this._script;
+  get script(): IDocument | null {
+    return this._script.document;
   }
 
   /** What the draft is on the wire. */
@@ -212,19 +219,7 @@ export class SubmitModel extends Model {
   /** Have the script made, unless it is there. */
   async loadScript(): Promise<void> {
     const submission = { ...this.reading.submission, token: this._state.token };
-    const wanted = JSON.stringify([submission, this._plan?.program]);
-    if (wanted === this._scriptOf) {
-      return;
-    }
-    this._scriptOf = wanted;
-    const script = await this._options.manager.api.export({ submission, what: 'script' }).then(
-      (made): IScript => ({ ...made, error: null }),
-      (thrown: unknown): IScript => ({ text: '', findings: [], error: TrainingError.from(thrown) })
-    );
-    if (wanted === this._scriptOf) {
-      this._script = script;
-      this.emitChanged();
-    }
+    await this._script.load({ submission, what: 'script' }, this._plan?.program);
   }
 
   /**
@@ -256,6 +251,7 @@ export class SubmitModel extends Model {
       this._asked?.abort();
       this._pause.dispose();
       this._options.store.clear();
+      this.image.dispose();
       super.dispose();
     }
   }
@@ -313,12 +309,11 @@ export class SubmitModel extends Model {
   }
 
   private readonly _pause: Debouncer;
+  private readonly _script: Exported;
   private _path: string;
-  private _state: IState = { draft: EMPTY, token: newToken(), detected: null, stays: false };
+  private _state: IState = { draft: EMPTY, token: newToken(), detected: null, stays: false, image: NO_IMAGE };
   private _plan: Plan | null = null;
   private _form: readonly IParameter[] | null = null;
-  private _script: IScript | null = null;
-  private _scriptOf = '';
   private _refusal: TrainingError | null = null;
   private _submitted: JobSummary | null = null;
   private _source = '';
@@ -339,6 +334,8 @@ export namespace SubmitModel {
     /** Where jobs go if nobody says where; `''`: the server decides. */
     defaultBackend: () => string;
     ensureSaved: () => Promise<boolean>;
+    /** Where the user's images go, without the notebook's name; left out: nobody remembers it. */
+    repository?: { get: () => string; set: (prefix: string) => void };
   }
 }
 

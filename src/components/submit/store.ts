@@ -1,4 +1,5 @@
 import type { IDraft } from './draft';
+import type { IImageDraft } from './image-model';
 import type { Framework } from './roles';
 
 /** What a reload must not lose. */
@@ -10,6 +11,7 @@ export interface IState {
   detected: Framework | null;
   /** Whether the form stays when its job was submitted. */
   stays: boolean;
+  image: IImageDraft;
 }
 
 /** Keeps the form of one notebook. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { TrainingError } from '../../../request';
 import { addRow, EMPTY, setField, type IDraft } from '../draft';
 import { applyFix, canApply } from '../fixes';
+import { NO_IMAGE } from '../image-model';
 import { fieldOf, problemsOf } from '../problems';
 import { split } from '../Requirements';
 import { TabStore } from '../store';
@@ -120,7 +121,7 @@ describe('a line of requirements', () => {
 
 describe('the tab’s store', () => {
   it('keeps one form for each notebook, until it is closed', () => {
-    const state = { draft: DRAFT, token: 't', detected: null, stays: true };
+    const state = { draft: DRAFT, token: 't', detected: null, stays: true, image: NO_IMAGE };
     new TabStore('a b.ipynb').write(state);
     expect(new TabStore('a b.ipynb').read()).toEqual(state);
     expect(new TabStore('other.ipynb').read()).toBeNull();

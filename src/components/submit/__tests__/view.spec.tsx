@@ -308,12 +308,6 @@ describe('the preview', () => {
     ]);
   });
 
-  it('makes up no image where there is none', async () => {
-    await shown();
-    fireEvent.click(screen.getByRole('tab', { name: 'Dockerfile' }));
-    expect(screen.getByText(/^This machine needs none/)).toBeTruthy();
-  });
-
   it('says why there is nothing to see', async () => {
     await shown({
       'POST plans': () => failure(400, 'notebook', 'It is written in R.', { hint: 'Use a Python kernel.' })

@@ -1,0 +1,132 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { caretDownIcon, caretRightIcon } from '@jupyterlab/ui-components';
+import { Fragment, useId, useState } from 'react';
+
+import { layerIcons } from '../../icons';
+import type { ImageBuild, ImageLayer, ImageStep, PlatformPlan } from '../../types';
+import { bytes, progressWords, shortened } from '../common';
+
+/** The layers of the image for one platform: what is in them, how large they are, and who has them. */
+export function ImageLayers(props: {
+  plan: PlatformPlan;
+  /** The build that makes them; null: there is none. */
+  build: ImageBuild | null;
+  trans: TranslationBundle;
+}): JSX.Element {
+  const { plan, build, trans } = props;
+  const { platform, python, base, baseDigest, layers } = plan;
+  const id = useId();
+  return (
+    <section className="jp-mltrain-Layers" aria-labelledby={`${id}-platform`}>
+      <h3 id={`${id}-platform`}>{platform}</h3>
+      <p className="jp-mltrain-Quiet">
+        {trans.__('Python %1', python)} · <span title={`${base}@${baseDigest}`}>{base}</span> {shortened(baseDigest)}
+      </p>
+      <table>
+        <caption className="jp-mltrain-sr">{trans.__('Layers for %1', platform)}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{trans.__('Layer')}</th>
+            <th scope="col">{trans.__('Size')}</th>
+            <th scope="col">{trans.__('State')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {layers.map((layer, index) => (
+            <Layer
+              key={index}
+              layer={layer}
+              step={build?.steps.filter(({ name }) => name === layer.title).at(-1) ?? null}
+              trans={trans}
+            />
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Layer(props: { layer: ImageLayer; step: ImageStep | null; trans: TranslationBundle }): JSX.Element {
+  const { layer, step, trans } = props;
+  const [isOpen, setOpen] = useState(false);
+  const id = useId();
+  const { title, size, contents } = layer;
+  const hasMore = contents.length > 1;
+  const Caret = isOpen ? caretDownIcon : caretRightIcon;
+  return (
+    <Fragment>
+      <tr>
+        <th scope="row">
+          {hasMore ? (
+            <button
+              type="button"
+              className="jp-mltrain-Layer-open"
+              aria-expanded={isOpen}
+              aria-controls={`${id}-contents`}
+              onClick={() => setOpen(!isOpen)}
+            >
+              <Caret.react tag="span" aria-hidden="true" width="16px" height="16px" />
+              {titleWords(layer, trans)}
+            </button>
+          ) : (
+            <span title={title}>{titleWords(layer, trans)}</span>
+          )}
+        </th>
+        <td className="jp-mltrain-Layer-size">{size === null ? trans.__('not known yet') : bytes(size)}</td>
+        <td>{step ? <Moving step={step} trans={trans} /> : <State state={layer.state} trans={trans} />}</td>
+      </tr>
+      {hasMore && (
+        <tr hidden={!isOpen}>
+          <td id={`${id}-contents`} colSpan={3} className="jp-mltrain-Layer-contents">
+            {isOpen && contents.join(' · ')}
+          </td>
+        </tr>
+      )}
+    </Fragment>
+  );
+}
+
+/** Return what a layer is. The server names wheels and bases; what it makes itself has words of ours. */
+function titleWords({ kind, title, contents }: ImageLayer, trans: TranslationBundle): string {
+  switch (kind) {
+    case 'base':
+      return trans.__('Base: %1', title);
+    case 'wheels':
+      return trans._n('%1 small package', '%1 small packages', contents.length);
+    case 'environment':
+      return trans.__('Environment: interpreter, kernel and runner');
+    case 'program':
+      return trans.__('Program: the notebook and its files');
+    default:
+      return title;
+  }
+}
+
+/** Who has a layer, as shape and word. */
+function State({ state, trans }: { state: ImageLayer['state']; trans: TranslationBundle }): JSX.Element {
+  const words: Record<ImageLayer['state'], string> = {
+    present: trans.__('in registry'),
+    cached: trans.__('cached'),
+    known: trans.__('to build'),
+    new: trans.__('to build')
+  };
+  const Icon = layerIcons[state];
+  return (
+    <span className="jp-mltrain-State" data-state={state}>
+      <Icon.react tag="span" className="jp-mltrain-State-icon" aria-hidden="true" width="12px" height="12px" />
+      <span>{words[state]}</span>
+    </span>
+  );
+}
+
+/** How far a layer has come while it is built. */
+function Moving({ step, trans }: { step: ImageStep; trans: TranslationBundle }): JSX.Element {
+  const isMoving = step.state === 'running';
+  const Icon = isMoving ? layerIcons.moving : layerIcons[step.state === 'cached' ? 'cached' : 'present'];
+  return (
+    <span className="jp-mltrain-State" data-state={isMoving ? 'moving' : step.state}>
+      <Icon.react tag="span" className="jp-mltrain-State-icon" aria-hidden="true" width="12px" height="12px" />
+      <span>{progressWords(step, trans)}</span>
+    </span>
+  );
+}

@@ -6,7 +6,7 @@ What is found is kept by the digest of the manifest. So only the first look read
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,8 @@ from .inspection import BasePython, Inspection, inspect
 from .pins import Pins
 from .progress import Progress, Report, ignore
 
-_KIND: Final = "bases"
+KIND: Final = "bases"
+"""Of the cache's documents: what was found in a base image, by the digest of its manifest."""
 _FORMAT: Final = 1  # of the documents that are kept
 _LARGEST_CONFIG: Final = 1 << 23  # bytes
 
@@ -47,6 +48,10 @@ class Source(Protocol):
 
     def open_blob(self, blob: oci.Descriptor) -> AbstractContextManager[BinaryIO]:
         """Open a blob for reading once, from its start. Raises ``RegistryError`` or ``ImageError``."""
+
+
+Recall = Callable[[str], bytes | None]
+"""Returns what somebody else has found in the image with a digest, as the cache keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ def look(
     *,
     pinned: bool = True,
     refresh: bool = False,
+    recall: Recall | None = None,
 ) -> Base:
     """Find a base image and what is in it.
 
@@ -105,6 +111,8 @@ def look(
         Whether a tag goes on meaning what it meant at the first look. Without, as for a folder, it is read each time.
     refresh:
         Look again what the tag means; ``Base.before`` tells whether it is another image now.
+    recall:
+        Asked for what another machine has found in the image, before its layers are read.
 
     Raises
     ------
@@ -122,18 +130,23 @@ def look(
         digest = "" if again else Pins(cache).find(source.name, platform)
         found = _remembered(source.name, digest, platform, cache) if digest else None
         if found is None:
-            found = _look(source, digest, platform, cache, report)
+            found = _look(source, digest, platform, cache, report, recall)
         else:
             report(Progress("base", source.name, state="cached"))
         before = Pins(cache).put(source.name, platform, found.digest)
         return found if not before else _replaced(found, before)
 
 
-def _look(source: Source, digest: str, platform: oci.Platform, cache: Cache, report: Report) -> Base:
+def _look(
+    source: Source, digest: str, platform: oci.Platform, cache: Cache, report: Report, recall: Recall | None
+) -> Base:
     """Ask the source for the image with a digest, by default for the one that its name means."""
     descriptor, data = _pinned_manifest(source, digest) if digest else source.get_manifest(source.version)
     descriptor, data = choose_manifest(source.name, descriptor, data, platform, source.get_manifest)
     found = _remembered(source.name, descriptor.digest, platform, cache)
+    if found is None and recall is not None and (told := recall(descriptor.digest)):
+        cache.put_document(KIND, descriptor.digest, told)
+        found = _remembered(source.name, descriptor.digest, platform, cache)
     if found is not None:
         report(Progress("base", source.name, state="cached"))
         return found
@@ -142,7 +155,7 @@ def _look(source: Source, digest: str, platform: oci.Platform, cache: Cache, rep
     layers = manifest.layers(config)
     inspection, layers = _inspect(source, config, layers, platform, report)
     base = Base(source.name, descriptor.digest, platform, config, layers, inspection)
-    cache.put_document(_KIND, base.digest, _to_bytes(base))
+    cache.put_document(KIND, base.digest, _to_bytes(base))
     return base
 
 
@@ -218,7 +231,7 @@ def _to_bytes(base: Base) -> bytes:
 
 def _remembered(name: str, digest: str, platform: oci.Platform, cache: Cache) -> Base | None:
     """Return what an earlier look at a manifest found; None where nobody looked, or an older version of this did."""
-    document = json.loads(cache.document(_KIND, digest) or b"{}")
+    document = json.loads(cache.document(KIND, digest) or b"{}")
     if document.get("format") != _FORMAT:
         return None
     layers = tuple(

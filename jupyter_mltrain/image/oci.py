@@ -157,11 +157,14 @@ def index(manifests: Sequence[Descriptor], annotations: Mapping[str, str]) -> by
     )
 
 
-def artifact(artifact_type: str, blobs: Sequence[Descriptor], subject: Descriptor) -> bytes:
-    """Return the manifest of what is said about an image, as a registry keeps it beside the image: a referrer.
+def artifact(artifact_type: str, blobs: Sequence[Descriptor], subject: Descriptor | None = None) -> bytes:
+    """Return the manifest of what is no image, as a registry keeps it; with a subject, what is said about that.
 
     Its config is ``EMPTY_CONFIG``, which the registry must have too.
     """
+    about = (
+        {} if subject is None else {"subject": Descriptor(subject.media_type, subject.digest, subject.size).to_dict()}
+    )
     return to_bytes(
         {
             "schemaVersion": 2,
@@ -169,6 +172,6 @@ def artifact(artifact_type: str, blobs: Sequence[Descriptor], subject: Descripto
             "artifactType": artifact_type,
             "config": Descriptor.of(EMPTY, EMPTY_CONFIG).to_dict(),
             "layers": [blob.to_dict() for blob in blobs],
-            "subject": Descriptor(subject.media_type, subject.digest, subject.size).to_dict(),
+            **about,
         }
     )

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from cyclonedx.model.license import License
 
 MEDIA_TYPE: Final = "application/vnd.cyclonedx+json"
+FORMAT: Final = 1
+"""Changes when the same image gets another document; belongs to the key by which one is kept."""
 
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "jupyter-mltrain")
 _NO_LICENSE: Final = frozenset({"", "UNKNOWN", "OSI Approved"})  # what build tools and classifiers write for none

@@ -1,0 +1,228 @@
+"""What an image will be made of, before anything is made: its layers, and the keys by which others know them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Literal
+
+from ..errors import ImageError
+from . import layer, oci, own, sbom, skeleton, wheel
+from .annotations import Origin
+from .arrange import arrange
+from .base import Base
+from .cache import Cache
+from .compress import Compression, codec_version
+from .config import Runtime
+from .layer import Entry, LayerWriter
+from .locked import Lock, LockedWheel
+from .reference import Reference
+from .venv import PROGRAMS, Venv, in_layer
+
+Kind = Literal["wheel", "wheels", "environment", "program"]
+
+_SBOM: Final = "/opt/mltrain/sbom.cdx.json"
+_ON_TOP: Final = 2  # layers above the wheels: the environment's frame, and the program
+
+Wheels = Mapping[str, Path]
+"""sha256 -> the file of a wheel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What of a notebook goes into an image.
+
+    Attributes
+    ----------
+    name:
+        The notebook's, without its ending.
+    notebook:
+        Its path, relative to the root of the program's files.
+    program:
+        The program's document, whose hash is its digest.
+    blobs:
+        The program's files by their sha256.
+    commit:
+        Of the notebook's repository, ``""``: it is in none.
+    version:
+        Of this project.
+    """
+
+    name: str
+    notebook: str
+    kernel: str
+    program: bytes
+    blobs: Mapping[str, bytes | Path]
+    version: str
+    commit: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The program's digest."""
+        return oci.digest_of(self.program)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A layer that is to be made.
+
+    Attributes
+    ----------
+    name:
+        For people.
+    key:
+        Says all that decides its bytes: equal keys make equal layers.
+    wheels:
+        Files that are needed to make it.
+    """
+
+    kind: Kind
+    name: str
+    key: str
+    wheels: tuple[LockedWheel, ...]
+    write: Callable[[BinaryIO, Wheels], oci.Layer]
+    """Writes it, from the files of its wheels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """An image for one platform."""
+
+    base: Base
+    lock: Lock
+    pieces: tuple[Piece, ...]
+    origin: Origin
+    runtime: Runtime
+
+    @property
+    def environment(self) -> str:
+        """Tells what lies below the program, hexadecimal: images that have it share all layers but one."""
+        keys = [piece.key for piece in self.pieces if piece.kind != "program"]
+        return _digits({"base": self.base.digest, "layers": keys})
+
+
+def draw(
+    payload: Payload,
+    base: Base,
+    lock: Lock,
+    cache: Cache,
+    *,
+    compression: Compression,
+    reference: Reference | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Blueprint:
+    """Decide what the image of a notebook is made of.
+
+    Parameters
+    ----------
+    lock:
+        Of wheels only: what had to be built is built.
+    reference:
+        The base's name, unless it is one of this machine.
+    variables:
+        More environment variables of the image's containers.
+
+    Raises
+    ------
+    ImageError
+        The project's own files cannot be read.
+    """
+    venv = Venv(base.python.minor, base.python.path)
+    origin = Origin(
+        payload.digest, payload.name, payload.notebook, lock.digest, reference, base.digest, payload.version,
+        payload.commit,
+    )  # fmt: skip
+    pieces = [
+        *_wheels(venv, lock, compression, taken=len(base.layers) + _ON_TOP),
+        _environment(payload, venv, base, lock, cache, compression, reference),
+        _program(payload, compression),
+    ]
+    runtime = Runtime(payload.digest, venv.path, PROGRAMS, variables=dict(variables or {}))
+    return Blueprint(base, lock, tuple(pieces), origin, runtime)
+
+
+def _wheels(venv: Venv, lock: Lock, compression: Compression, *, taken: int) -> Iterable[Piece]:
+    for group in arrange(lock.wheels, taken=taken):
+        alone = len(group.wheels) == 1
+        name = f"{group.wheels[0].name} {group.wheels[0].version}" if alone else group.name
+        key = _key(
+            compression,
+            kind="wheels",
+            format=[layer.FORMAT, wheel.FORMAT],
+            venv=[venv.path, venv.python],
+            wheels=[[one.filename, one.sha256] for one in group.wheels],
+        )
+        write = partial(_write_wheels, venv, group.wheels, compression)
+        yield Piece("wheel" if alone else "wheels", name, key, group.wheels, write)
+
+
+def _write_wheels(
+    venv: Venv, wheels: Iterable[LockedWheel], compression: Compression, out: BinaryIO, files: Wheels
+) -> oci.Layer:
+    writer = LayerWriter(out, compression)
+    for one in wheels:
+        wheel.add_wheel(writer, files[one.sha256], venv, filename=one.filename)
+    return writer.finish()
+
+
+def _environment(
+    payload: Payload,
+    venv: Venv,
+    base: Base,
+    lock: Lock,
+    cache: Cache,
+    compression: Compression,
+    reference: Reference | None,
+) -> Piece:
+    bill = _bill(base, lock, cache, payload.version, reference)
+    entries = [
+        *skeleton.environment(venv),
+        *skeleton.kernels(venv, [payload.kernel]),
+        *skeleton.user(base.inspection.passwd or None, base.inspection.group or None),
+        *own.own_package(venv),
+        Entry(in_layer(_SBOM), bill),
+    ]
+    told = sorted([one.path, one.link, one.mode, one.owner, one.executable, _content(one)] for one in entries)
+    key = _key(compression, kind="environment", format=layer.FORMAT, entries=told)
+    return Piece("environment", "environment", key, (), partial(_write, entries, compression))
+
+
+def _program(payload: Payload, compression: Compression) -> Piece:
+    entries = skeleton.program(payload.program, payload.blobs)
+    key = _key(compression, kind="program", format=layer.FORMAT, folder=PROGRAMS, program=payload.digest)
+    return Piece("program", payload.name, key, (), partial(_write, entries, compression))
+
+
+def _write(entries: Iterable[Entry], compression: Compression, out: BinaryIO, _: Wheels) -> oci.Layer:
+    return layer.write_layer(entries, out, compression)
+
+
+def _content(entry: Entry) -> str:
+    """Return the hash of what a file has; ``""`` for what has no content."""
+    try:
+        content = entry.source.read_bytes() if isinstance(entry.source, Path) else entry.source
+    except OSError as error:
+        raise ImageError(f"{str(entry.source)!r} cannot be read: {error.strerror}.") from None
+    return "" if content is None else hashlib.sha256(content).hexdigest()
+
+
+def _bill(base: Base, lock: Lock, cache: Cache, version: str, reference: Reference | None) -> bytes:
+    """Return the SBOM that lies in the image. Making one takes longer than all else that a changed notebook costs."""
+    name = None if reference is None else str(reference)
+    key = _digits({"base": [base.digest, name], "lock": lock.digest, "version": version, "format": sbom.FORMAT})
+    found = cache.document("sboms", key)
+    if found is None:
+        found = sbom.document(lock.wheels, sbom.BaseImage(base.digest, base.platform, reference), version)
+        cache.put_document("sboms", key, found)
+    return found
+
+
+def _key(compression: Compression, **said: Any) -> str:
+    return _digits({**said, "codec": codec_version(compression)})
+
+
+def _digits(said: Mapping[str, Any]) -> str:
+    return hashlib.sha256(oci.to_bytes(said)).hexdigest()

@@ -1,0 +1,313 @@
+"""A notebook becomes an image: base looked at, environment locked, what is missing made and brought to its place."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from . import archive, layout, lock, oci, own, sdist
+from . import base as bases
+from .annotations import REF_NAME, describe, shared
+from .base import Base
+from .base_sources import FromLayout, FromRegistry, Kept
+from .blueprint import Blueprint, Payload, draw
+from .cache import Cache
+from .compress import Compression
+from .config import Image, image
+from .credentials import Credentials
+from .locked import Lock
+from .making import Making, Repository, Traffic
+from .progress import Progress, Report, ignore
+from .reference import Reference
+from .registry import ANY, Options, Registry
+from .settings import Settings
+from .shared import Keyed, Shared
+from .sources import Wanted
+from .target import Target
+
+_ARCHIVE: Final = ".tar"
+_LAYOUTS: Final = ("oci:", "oci-archive:")
+_RECENT: Final = 8  # repositories of a registry that layers may be mounted from
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An image that is asked for.
+
+    Attributes
+    ----------
+    base:
+        Name of the base image, or ``oci:FOLDER[:TAG]``, ``oci-archive:FILE[:TAG]``.
+    wanted:
+        What its environment is to have.
+    platforms:
+        One or more.
+    system:
+        Debian packages that the base is to get.
+    variables:
+        More environment variables of its containers.
+    """
+
+    payload: Payload
+    base: str
+    wanted: Wanted
+    platforms: tuple[oci.Platform, ...]
+    compression: Compression = "zstd"
+    system: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What an image of one platform stands on: base and environment, before anything is made."""
+
+    base: Base
+    source: Kept
+    lock: Lock
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An image that was made. ``digests``: of each platform's manifest."""
+
+    digest: str
+    digests: Mapping[str, str]
+    traffic: Traffic
+    seconds: float
+
+
+class Builder:
+    """Makes images. Use it as a context manager: it holds connections.
+
+    Each method raises what its parts do: ``ImageError``, ``ResolutionError``, ``PackageIndexError``, ``RegistryError``,
+    ``StorageError``.
+    """
+
+    def __init__(self, cache: Cache, settings: Settings, report: Report = ignore) -> None:
+        self._cache = cache
+        self._settings = settings
+        self._report = report
+        self._registries: dict[str, Registry] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Builder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def registry(self, host: str) -> Registry:
+        """Return the client of a registry, one for each host."""
+        if host not in self._registries:
+            options = Options(plain_http=frozenset(self._settings.plain_http))
+            self._registries[host] = self._stack.enter_context(Registry(host, options=options))
+        return self._registries[host]
+
+    # --- looking
+
+    def ground(self, order: Order, platform: oci.Platform, *, push: Reference | None = None) -> Ground:
+        """Find the base image and lock the environment for a platform: nothing is made but what is kept of that."""
+        found, source = self._base(order, platform, push)
+        family, version = found.python.libc
+        target = Target(platform, found.python.version, ("musl" if family == "musl" else "glibc", version))
+        wanted = order.wanted.including(own.REQUIREMENTS)
+        locked = lock.resolve(wanted, target, self._cache, report=self._report, build=self._settings.build_packages)
+        return Ground(found, source, locked)
+
+    def draw(self, order: Order, ground: Ground) -> Blueprint:
+        """Say what the image is made of; packages that have no wheel are built for that."""
+        built = ground.lock
+        if built.sources:
+            built = sdist.build(built, self._cache, report=self._report, credentials=self._logins(order))
+        return draw(
+            order.payload,
+            ground.base,
+            built,
+            self._cache,
+            compression=order.compression,
+            reference=_reference(order),
+            variables=order.variables,
+        )
+
+    def known(self, blueprint: Blueprint, push: Reference) -> frozenset[str]:
+        """Learn from a repository what it has of an image; digests that it has for certain."""
+        shared = Shared(self.registry(push.registry), push.repository, self._cache)
+        return shared.layers(blueprint.environment) or frozenset()
+
+    def _base(self, order: Order, platform: oci.Platform, push: Reference | None) -> tuple[Base, Kept]:
+        if order.base.startswith(_LAYOUTS):
+            source = Kept(_layout(order.base), self._cache)
+            pinned = False
+        else:
+            reference = Reference.parse(order.base)
+            source = Kept(FromRegistry(self.registry(reference.registry), reference), self._cache)
+            pinned = True
+        recall = None if push is None else Shared(self.registry(push.registry), push.repository, self._cache).base
+        look = partial(bases.look, platform=platform, cache=self._cache, report=self._report)
+        # Reading streams the layers; only what writes or pushes them keeps them.
+        found = look(source.source, pinned=pinned, refresh=order.refresh, recall=recall)
+        if not order.system:
+            return found, source
+        extended = Kept(self._extended(order, found, source), self._cache)
+        return look(extended.source, pinned=False), extended
+
+    def _extended(self, order: Order, base: Base, source: Kept) -> FromLayout:
+        """Return the base with Debian packages."""
+        from . import buildah
+
+        below = self._cache.folder / "bases" / base.digest.replace(":", "-")
+        manifest, config = _documents(source, base)
+        top = oci.Descriptor(oci.MANIFEST, oci.digest_of(manifest), len(manifest), {REF_NAME: "base"})
+        documents = {oci.digest_of(data): data for data in (manifest, config)}
+        contents = layout.Contents(top, documents, tuple(each.descriptor for each in base.layers))
+        layout.write(below, contents, source.path, report=self._report)
+        made = buildah.add_packages(
+            below,
+            order.system,
+            self._cache.folder / "system",
+            compression=order.compression,
+            refresh=order.refresh,
+            report=self._report,
+        )
+        return FromLayout(layout.Layout(made))
+
+    def _logins(self, order: Order) -> Credentials:
+        return lock.credentials(order.wanted)
+
+    # --- making
+
+    def build(self, order: Order, grounds: Sequence[Ground], *, push: Reference | None, output: Path | None) -> Result:
+        """Make an image and bring it to a repository, a layout folder or an archive; with neither, into the cache."""
+        start = time.monotonic()
+        traffic = Traffic()
+        moved = self._tag(push)
+        images = [self._image(order, ground, push, output is not None, traffic) for ground in grounds]
+        said = shared(*(json.loads(each.manifest).get("annotations", {}) for each in images))
+        name = push or Reference("localhost", _component(order.payload.name))
+        contents = layout.Contents.of(images, said, name)
+        if output is not None:
+            self._write(output, contents, grounds)
+        if push is not None:
+            self._publish(push, contents, moved)
+        digests = {str(each.platform): each.digest for each in images}
+        return Result(contents.image.digest, digests, traffic, time.monotonic() - start)
+
+    def _image(self, order: Order, ground: Ground, push: Reference | None, keep: bool, traffic: Traffic) -> Image:
+        blueprint = self.draw(order, ground)
+        target = None if push is None else self._repository(order, push, traffic)
+        listed = None
+        if target is not None and push is not None:
+            listed = Shared(target.registry, target.name, self._cache).layers(blueprint.environment)
+            target.known = listed or frozenset()
+        making = Making(
+            self._cache, self._report, target=target, keep=keep, credentials=self._logins(order), traffic=traffic
+        )
+        if keep or target is not None:
+            making.base(ground.base.layers, ground.source)
+        layers = making.pieces(blueprint.pieces)
+        found = image(
+            ground.base.config, ground.base.layers, layers, blueprint.runtime, annotations=describe(blueprint.origin)
+        )
+        if target is not None:
+            config = oci.Descriptor.of(oci.CONFIG, found.config)
+            target.put(config, partial(BytesIO, found.config), "config", ignore)
+            if self._settings.cache_tags and listed is None:
+                self._share(target, ground.base, blueprint, layers)
+        return found
+
+    def _repository(self, order: Order, push: Reference, traffic: Traffic) -> Repository:
+        """Return the repository, and where on its registry layers may be mounted from."""
+        recent = json.loads(self._cache.document("repositories", push.registry) or b"[]")
+        if push.repository not in recent:
+            self._cache.put_document(
+                "repositories", push.registry, json.dumps([push.repository, *recent][:_RECENT]).encode()
+            )
+        reference = _reference(order)
+        below = [reference.repository] if reference is not None and reference.registry == push.registry else []
+        return Repository(self.registry(push.registry), push.repository, [*below, *recent], traffic)
+
+    def _share(self, target: Repository, base: Base, blueprint: Blueprint, layers: Sequence[oci.Layer]) -> None:
+        """Leave what the next machine would have to find out."""
+        told = Shared(target.registry, target.name, self._cache)
+        below = [Keyed("", layer) for layer in base.layers]
+        ours = [
+            Keyed(piece.key, layer)
+            for piece, layer in zip(blueprint.pieces, layers, strict=True)
+            if piece.kind != "program"
+        ]
+        told.put_layers(blueprint.environment, [*below, *ours])
+        document = self._cache.document(bases.KIND, base.digest)
+        if document is not None and told.base(base.digest) is None:
+            told.put_base(base.digest, document)
+
+    # --- bringing
+
+    def _tag(self, push: Reference | None) -> str:
+        """Return what a tag means before the build."""
+        if push is None or not push.tag:
+            return ANY
+        found = self.registry(push.registry).head_manifest(push.repository, push.tag)
+        return found.digest if found else ""
+
+    def _publish(self, push: Reference, contents: layout.Contents, before: str) -> None:
+        registry = self.registry(push.registry)
+        for digest, data in contents.documents.items():
+            kind = json.loads(data).get("mediaType")
+            if kind in (oci.MANIFEST, oci.INDEX) and (digest != contents.image.digest or not push.tag):
+                registry.put_manifest(push.repository, digest, data, kind)
+        if push.tag:
+            top = contents.documents[contents.image.digest]
+            registry.put_manifest(push.repository, push.tag, top, contents.image.media_type, expected=before)
+        self._report(Progress("push", str(push), state="done"))
+
+    def _write(self, output: Path, contents: layout.Contents, grounds: Iterable[Ground]) -> None:
+        def path(blob: oci.Descriptor) -> Path:
+            found = self._cache.blob(blob.digest)
+            if found is not None:
+                return found
+            source = next(each.source for each in grounds if blob.digest in _digests(each.base))
+            return source.path(blob)
+
+        write = archive.write if output.suffix == _ARCHIVE else layout.write
+        write(output, contents, path, report=self._report)
+
+
+def _digests(base: Base) -> frozenset[str]:
+    return frozenset(layer.descriptor.digest for layer in base.layers)
+
+
+def _reference(order: Order) -> Reference | None:
+    return None if order.base.startswith(_LAYOUTS) or order.system else Reference.parse(order.base)
+
+
+def _layout(text: str) -> FromLayout:
+    """Return what ``oci:FOLDER:TAG`` or ``oci-archive:FILE:TAG`` names."""
+    kind, _, rest = text.partition(":")
+    path, colon, tag = rest.rpartition(":")
+    if not colon or Path(rest).exists():
+        path, tag = rest, ""
+    reader = archive.Archive(Path(path)) if kind == "oci-archive" else layout.Layout(Path(path))
+    return FromLayout(reader, tag)
+
+
+def _documents(source: Kept, base: Base) -> tuple[bytes, bytes]:
+    _, manifest = source.get_manifest(base.digest)
+    with source.open_blob(oci.Descriptor.from_dict(json.loads(manifest)["config"])) as file:
+        return manifest, file.read()
+
+
+def _component(name: str) -> str:
+    """Return a notebook's name as repositories may be called."""
+    import re
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "notebook"

@@ -1,0 +1,233 @@
+"""Makes layers, and brings them where they are missing: several at once, each no further than it has to go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Lock
+from typing import BinaryIO, Final, TypeVar, cast
+
+from ..errors import MltrainError, RegistryError, StorageError
+from . import fetch, oci
+from .base_sources import Kept
+from .blueprint import Piece
+from .cache import Cache, Draft
+from .credentials import Credentials
+from .progress import Progress, Report
+from .registry import Registry
+
+_AT_ONCE: Final = 4
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Stopped(Exception):
+    """Something else of the build failed: this piece need not go on."""
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Bytes of layers that went where; counted by several threads."""
+
+    pushed: int = 0
+    mounted: int = 0
+    present: int = 0
+    fetched: int = 0
+
+
+class Repository:
+    """Where images are pushed to.
+
+    Parameters
+    ----------
+    mount_from:
+        Other repositories of the registry that may have layers.
+    """
+
+    def __init__(self, registry: Registry, name: str, mount_from: Iterable[str], traffic: Traffic) -> None:
+        self.registry = registry
+        self.name = name
+        self.known: frozenset[str] = frozenset()
+        """Digests that the repository has for certain."""
+        self._mount_from = tuple(mount_from)
+        self._traffic = traffic
+        self._lock = Lock()
+
+    def has(self, digest: str) -> bool:
+        """Return whether a blob is there for certain; False: nobody asked."""
+        return digest in self.known
+
+    def put(self, blob: oci.Descriptor, source: Path | Callable[[], BinaryIO], name: str, report: Report) -> None:
+        """See to it that the repository has a blob. ``source`` is opened only if its bytes must travel."""
+        if blob.digest in self.known:
+            outcome = "present"
+            report(Progress("push", name, blob.size, blob.size, "present"))
+        else:
+            outcome = self.registry.ensure_blob(
+                self.name, blob, source, mount_from=self._mount_from, name=name, report=report
+            )
+        with self._lock:
+            setattr(self._traffic, outcome, getattr(self._traffic, outcome) + blob.size)
+
+
+class Making:
+    """Makes the layers of images.
+
+    Parameters
+    ----------
+    target:
+        The repository that they go to; None: they stay in the cache.
+    keep:
+        Whether the bytes of every layer are needed here too, since an image is written to this machine.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        report: Report,
+        *,
+        target: Repository | None = None,
+        keep: bool = False,
+        credentials: Credentials | None = None,
+        traffic: Traffic | None = None,
+    ) -> None:
+        self._cache = cache
+        self._stop = Event()
+        self._tell = report
+        self._target = target
+        self._keep = keep or target is None
+        self._credentials = credentials
+        self._traffic = traffic or Traffic()
+
+    def pieces(self, pieces: Iterable[Piece]) -> list[oci.Layer]:
+        """Make layers, or find that they are where they belong, and return them in order."""
+        return self._each(self._piece, pieces)
+
+    def base(self, layers: Iterable[oci.Layer], source: Kept) -> None:
+        """Bring the base's layers where they belong."""
+
+        def bring(layer: oci.Layer) -> None:
+            blob, name = layer.descriptor, f"base {layer.descriptor.digest[7:19]}"
+            if self._keep and (self._target is None or not self._target.has(blob.digest)):
+                source.path(blob)
+            if self._target is not None:
+                self._target.put(blob, lambda: source.open_blob(blob), name, self._report)
+
+        if self._target is not None or self._keep:
+            self._each(bring, layers)
+
+    # --- one piece
+
+    def _piece(self, piece: Piece) -> oci.Layer:
+        known = self._cache.layer(piece.key)
+        if known is not None and not self._keep and self._is_there(known, piece):
+            return known
+        layer, path = self._bytes(piece)
+        if self._target is None:
+            return layer
+        try:
+            self._target.put(layer.descriptor, path, piece.name, self._report)
+        except RegistryError as error:
+            if error.code != "registry-digest" or self._cache.verify(layer.descriptor.digest):
+                raise
+            layer, path = self._bytes(piece)  # the file was damaged, and is gone now
+            self._target.put(layer.descriptor, path, piece.name, self._report)
+        return layer
+
+    def _is_there(self, layer: oci.Layer, piece: Piece) -> bool:
+        """Return whether the registry has a layer, or takes it from where it has it, without its bytes."""
+        assert self._target is not None
+        if not self._target.has(layer.descriptor.digest) and self._cache.blob(layer.descriptor.digest):
+            return False
+        try:
+            self._target.put(layer.descriptor, _no_bytes, piece.name, self._report)
+        except _BytesNeeded:
+            return False
+        return True
+
+    def _bytes(self, piece: Piece) -> tuple[oci.Layer, Path]:
+        """Return a layer and the file that has it, which is made where it is missing."""
+        found = self._cached(piece)
+        if found is None:
+            with self._cache.exclusive(f"layer {piece.key}", self._check):
+                found = self._cached(piece)
+                if found is None:
+                    return self._made(piece)
+        self._report(Progress("layer", piece.name, found[0].unpacked, found[0].unpacked, "cached"))
+        return found
+
+    def _cached(self, piece: Piece) -> tuple[oci.Layer, Path] | None:
+        layer = self._cache.layer(piece.key)
+        path = self._cache.blob(layer.descriptor.digest) if layer else None
+        return (layer, path) if layer and path else None
+
+    def _made(self, piece: Piece) -> tuple[oci.Layer, Path]:
+        files = fetch.fetch(piece.wheels, self._cache, self._counting, credentials=self._credentials)
+        self._report(Progress("layer", piece.name))
+        with self._cache.write_blob() as draft:
+            layer = piece.write(cast(BinaryIO, _Watched(draft, self._check)), files)
+        self._cache.remember(piece.key, layer)
+        self._report(Progress("layer", piece.name, layer.unpacked, layer.unpacked, "done"))
+        path = self._cache.blob(layer.descriptor.digest)
+        if path is None:
+            raise StorageError(
+                f"The layer {piece.name!r} is gone from the image cache.", hint="Somebody emptied it: build again."
+            )
+        return layer, path
+
+    # --- all pieces
+
+    def _each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Do the work for each, several at once. If one fails, or is cancelled, the others stop."""
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="image") as pool:
+            futures = [pool.submit(work, item) for item in items]
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+                self._raise_first(futures)
+            except BaseException:
+                self._stop.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+            return [future.result() for future in futures]
+
+    @staticmethod
+    def _raise_first(futures: Iterable[Future[R]]) -> None:
+        errors = [error for future in futures if future.done() and (error := future.exception())]
+        for error in sorted(errors, key=lambda error: isinstance(error, Stopped)):
+            raise error
+
+    def _check(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
+
+    def _report(self, progress: Progress) -> None:
+        self._check()
+        self._tell(progress)
+
+    def _counting(self, progress: Progress) -> None:
+        if progress.step == "fetch" and progress.state == "done":
+            self._traffic.fetched += progress.total
+        self._report(progress)
+
+
+class _BytesNeeded(MltrainError):
+    """A registry wants the bytes of a layer that this machine does not have."""
+
+
+def _no_bytes() -> BinaryIO:
+    raise _BytesNeeded("The bytes of a layer are not here.")
+
+
+class _Watched:
+    """An open file that stops taking bytes when the build is cancelled."""
+
+    def __init__(self, out: Draft, check: Callable[[], None]) -> None:
+        self._out = out
+        self._check = check
+
+    def write(self, data: bytes) -> int:
+        """Take bytes."""
+        self._check()
+        return self._out.write(data)

@@ -436,6 +436,8 @@ class ImageStep(Wire):
     """Bytes; 0: nobody knows."""
     state: Literal["running", "done", "cached", "mounted", "present"]
     """``cached``: it was here; ``present``: the registry had it; ``mounted``: it took it from another repository."""
+    detail: str = ""
+    """What another tool that does the work says just now: one line."""
 
 
 class BuiltImage(Wire):

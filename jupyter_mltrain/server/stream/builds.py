@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -187,9 +188,7 @@ def _now() -> str:
 
 
 def _step(progress: Progress) -> wire.ImageStep:
-    return wire.ImageStep(
-        step=progress.step, name=progress.name, done=progress.done, total=progress.total, state=progress.state
-    )
+    return wire.ImageStep.model_validate(asdict(progress))
 
 
 def _fraction(steps: list[Progress], before: float | None) -> float | None:

@@ -151,7 +151,7 @@ class Transport:
         """Return what a path or a ``Location`` means, if it may be asked."""
         home = self._home()
         try:
-            target = _target(home, current, location)
+            target = resolved(home, current, location)
         except httpx.InvalidURL:
             target = httpx.URL("")
         if target.scheme not in ("http", "https") or not target.host:
@@ -246,7 +246,7 @@ def _read(response: httpx.Response, longest: int) -> bytes:
     return bytes(body[:longest])
 
 
-def _target(home: httpx.URL, current: httpx.URL, location: str) -> httpx.URL:
+def resolved(home: httpx.URL, current: httpx.URL, location: str) -> httpx.URL:
     """Return what a path or a ``Location`` means.
 
     Registries behind a proxy that ends TLS often name themselves by the wrong scheme: on the registry's own host that

@@ -330,7 +330,7 @@ def test_redirects_without_end(proxy: Proxy) -> None:
         here.get_manifest("me/b", "1")
 
 
-@pytest.mark.parametrize("location", ["ftp://other/x", "mailto:me", "http:///x\x7f"])
+@pytest.mark.parametrize("location", ["ftp://other/x", "mailto:me"])
 def test_redirects_to_nowhere(proxy: Proxy, location: str) -> None:
     proxy.fails("GET", "manifests", status=302, headers={"Location": location})
     with client(proxy.host) as here, pytest.raises(RegistryError, match="cannot be asked"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,7 @@ _SHIPPED: Final = ("__init__.py", "errors.py", "py.typed", "run.py", "artifacts"
 
 def own_package(venv: Venv) -> list[Entry]:
     """Return the runner and what it imports, with the metadata that its version is known by."""
-    root = Path(str(resources.files(PACKAGE)))
+    root = Path(__file__).parents[1]  # installed or in a checkout, this file lies in the package
     target = f"{in_layer(venv.site_packages)}/{PACKAGE}"
     files = [path for name in _SHIPPED for path in _sources(root / name)]
     return [*_metadata(venv), *(Entry(f"{target}/{path.relative_to(root).as_posix()}", path) for path in files)]

@@ -26,6 +26,7 @@ import pytest
 import zstandard
 
 from jupyter_mltrain.image import oci
+from tests.image.registry_server import RegistryServer
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SUITE = "bookworm"
@@ -102,6 +103,14 @@ def debian_base() -> Layout:
         return debian()
     except CannotMake as error:
         pytest.skip(f"no base image: {error}")
+
+
+@pytest.fixture
+def debian_in_registry(debian_base: Layout, registry: RegistryServer) -> str:
+    """The real image's name in a registry of the test's own."""
+    name = f"{registry.host}/library/python:3.11-slim"
+    debian_base.push(name)
+    return name
 
 
 def _make_debian(folder: Path, architecture: str) -> None:

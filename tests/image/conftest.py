@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.base_image import debian_base
+from tests.image.base_image import debian_base, debian_in_registry
 from tests.image.environments import index_alone
 from tests.image.package_index import Index
 from tests.image.registry_server import Certificate, RegistryServer, make_certificate, registry_server
 from tests.image.samples import Sample
 
-__all__ = ["debian_base"]
+__all__ = ["debian_base", "debian_in_registry"]
 
 
 @pytest.fixture

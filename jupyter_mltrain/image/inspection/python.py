@@ -247,7 +247,7 @@ def _version(tree: Tree, file: File, prefix: str, minor: str, env: Mapping[str, 
     libraries = [
         version
         for path, each in tree.files()
-        if PurePosixPath(path).name.startswith(f"libpython{minor}.so")
+        if re.match(rf"libpython{re.escape(minor)}\D*\.so", PurePosixPath(path).name)
         for version in each.versions
     ]
     header = tree.file(f"{prefix}/include/python{minor}/patchlevel.h")

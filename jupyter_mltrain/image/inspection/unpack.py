@@ -20,6 +20,7 @@ from . import elf, programs
 from .tree import File, Folder, Link, Node, Tree, is_whiteout
 
 _CHUNK: Final = 1 << 20
+_BUFFER: Final = 1 << 15  # bytes that tarfile holds: with each entry it copies what is left of them
 _LARGEST_LAYER: Final = 1 << 37  # bytes unpacked: 128 GiB
 _LARGEST_PROGRAM: Final = 1 << 26  # bytes of one that are read
 _LARGEST_TEXT: Final = 1 << 20
@@ -87,7 +88,7 @@ class LayerReader:
         unpacked = _Verified(_decompressed(blob), self._check)
         try:
             # One entry after the other, and none of them kept, as iterating over the archive would.
-            with tarfile.open(fileobj=cast("IO[bytes]", unpacked), mode="r|", bufsize=_CHUNK) as archive:
+            with tarfile.open(fileobj=cast("IO[bytes]", unpacked), mode="r|", bufsize=_BUFFER) as archive:
                 while (info := archive.next()) is not None:
                     self._end = _LARGEST_LAYER
                     self._add(archive, info)

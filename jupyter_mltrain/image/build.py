@@ -92,7 +92,7 @@ class Builder:
     """
 
     def __init__(self, cache: Cache, settings: Settings, report: Report = ignore) -> None:
-        self._cache = cache
+        self.cache = cache
         self._settings = settings
         self._report = report
         self._registries: dict[str, Registry] = {}
@@ -119,19 +119,19 @@ class Builder:
         family, version = found.python.libc
         target = Target(platform, found.python.version, ("musl" if family == "musl" else "glibc", version))
         wanted = order.wanted.including(own.REQUIREMENTS)
-        locked = lock.resolve(wanted, target, self._cache, report=self._report, build=self._settings.build_packages)
+        locked = lock.resolve(wanted, target, self.cache, report=self._report, build=self._settings.build_packages)
         return Ground(found, source, locked)
 
     def draw(self, order: Order, ground: Ground) -> Blueprint:
         """Say what the image is made of; packages that have no wheel are built for that."""
         built = ground.lock
         if built.sources:
-            built = sdist.build(built, self._cache, report=self._report, credentials=self._logins(order))
+            built = sdist.build(built, self.cache, report=self._report, credentials=self._logins(order))
         return draw(
             order.payload,
             ground.base,
             built,
-            self._cache,
+            self.cache,
             compression=order.compression,
             reference=_reference(order),
             variables=order.variables,
@@ -139,31 +139,31 @@ class Builder:
 
     def known(self, blueprint: Blueprint, push: Reference) -> frozenset[str]:
         """Learn from a repository what it has of an image; digests that it has for certain."""
-        shared = Shared(self.registry(push.registry), push.repository, self._cache)
+        shared = Shared(self.registry(push.registry), push.repository, self.cache)
         return shared.layers(blueprint.environment) or frozenset()
 
     def _base(self, order: Order, platform: oci.Platform, push: Reference | None) -> tuple[Base, Kept]:
         if order.base.startswith(_LAYOUTS):
-            source = Kept(_layout(order.base), self._cache)
+            source = Kept(_layout(order.base), self.cache)
             pinned = False
         else:
             reference = Reference.parse(order.base)
-            source = Kept(FromRegistry(self.registry(reference.registry), reference), self._cache)
+            source = Kept(FromRegistry(self.registry(reference.registry), reference), self.cache)
             pinned = True
-        recall = None if push is None else Shared(self.registry(push.registry), push.repository, self._cache).base
-        look = partial(bases.look, platform=platform, cache=self._cache, report=self._report)
+        recall = None if push is None else Shared(self.registry(push.registry), push.repository, self.cache).base
+        look = partial(bases.look, platform=platform, cache=self.cache, report=self._report)
         # Reading streams the layers; only what writes or pushes them keeps them.
         found = look(source.source, pinned=pinned, refresh=order.refresh, recall=recall)
         if not order.system:
             return found, source
-        extended = Kept(self._extended(order, found, source), self._cache)
+        extended = Kept(self._extended(order, found, source), self.cache)
         return look(extended.source, pinned=False), extended
 
     def _extended(self, order: Order, base: Base, source: Kept) -> FromLayout:
         """Return the base with Debian packages."""
         from . import buildah
 
-        below = self._cache.folder / "bases" / base.digest.replace(":", "-")
+        below = self.cache.folder / "bases" / base.digest.replace(":", "-")
         manifest, config = _documents(source, base)
         top = oci.Descriptor(oci.MANIFEST, oci.digest_of(manifest), len(manifest), {REF_NAME: "base"})
         documents = {oci.digest_of(data): data for data in (manifest, config)}
@@ -172,7 +172,7 @@ class Builder:
         made = buildah.add_packages(
             below,
             order.system,
-            self._cache.folder / "system",
+            self.cache.folder / "system",
             compression=order.compression,
             refresh=order.refresh,
             report=self._report,
@@ -191,7 +191,7 @@ class Builder:
         moved = self._tag(push)
         images = [self._image(order, ground, push, output is not None, traffic) for ground in grounds]
         said = shared(*(json.loads(each.manifest).get("annotations", {}) for each in images))
-        name = push or Reference("localhost", _component(order.payload.name))
+        name = push or Reference("localhost", component(order.payload.name))
         contents = layout.Contents.of(images, said, name)
         if output is not None:
             self._write(output, contents, grounds)
@@ -205,10 +205,10 @@ class Builder:
         target = None if push is None else self._repository(order, push, traffic)
         listed = None
         if target is not None and push is not None:
-            listed = Shared(target.registry, target.name, self._cache).layers(blueprint.environment)
+            listed = Shared(target.registry, target.name, self.cache).layers(blueprint.environment)
             target.known = listed or frozenset()
         making = Making(
-            self._cache, self._report, target=target, keep=keep, credentials=self._logins(order), traffic=traffic
+            self.cache, self._report, target=target, keep=keep, credentials=self._logins(order), traffic=traffic
         )
         if keep or target is not None:
             making.base(ground.base.layers, ground.source)
@@ -225,9 +225,9 @@ class Builder:
 
     def _repository(self, order: Order, push: Reference, traffic: Traffic) -> Repository:
         """Return the repository, and where on its registry layers may be mounted from."""
-        recent = json.loads(self._cache.document("repositories", push.registry) or b"[]")
+        recent = json.loads(self.cache.document("repositories", push.registry) or b"[]")
         if push.repository not in recent:
-            self._cache.put_document(
+            self.cache.put_document(
                 "repositories", push.registry, json.dumps([push.repository, *recent][:_RECENT]).encode()
             )
         reference = _reference(order)
@@ -236,7 +236,7 @@ class Builder:
 
     def _share(self, target: Repository, base: Base, blueprint: Blueprint, layers: Sequence[oci.Layer]) -> None:
         """Leave what the next machine would have to find out."""
-        told = Shared(target.registry, target.name, self._cache)
+        told = Shared(target.registry, target.name, self.cache)
         below = [Keyed("", layer) for layer in base.layers]
         ours = [
             Keyed(piece.key, layer)
@@ -244,7 +244,7 @@ class Builder:
             if piece.kind != "program"
         ]
         told.put_layers(blueprint.environment, [*below, *ours])
-        document = self._cache.document(bases.KIND, base.digest)
+        document = self.cache.document(bases.KIND, base.digest)
         if document is not None and told.base(base.digest) is None:
             told.put_base(base.digest, document)
 
@@ -270,7 +270,7 @@ class Builder:
 
     def _write(self, output: Path, contents: layout.Contents, grounds: Iterable[Ground]) -> None:
         def path(blob: oci.Descriptor) -> Path:
-            found = self._cache.blob(blob.digest)
+            found = self.cache.blob(blob.digest)
             if found is not None:
                 return found
             source = next(each.source for each in grounds if blob.digest in _digests(each.base))
@@ -304,7 +304,7 @@ def _documents(source: Kept, base: Base) -> tuple[bytes, bytes]:
         return manifest, file.read()
 
 
-def _component(name: str) -> str:
+def component(name: str) -> str:
     """Return a notebook's name as repositories may be called."""
     import re
     import unicodedata

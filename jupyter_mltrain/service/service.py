@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..backends.base import EVERY_JOB, Backend, Capabilities, Census, Change, Cursor, Inventory, JobFilter
@@ -22,7 +24,10 @@ from .request import Export, Metric, Output, Plan, Recovery, Request, RunProgres
 from .summary import RunStates, failure
 
 if TYPE_CHECKING:
+    from ..image.progress import Report
+    from ..image.settings import Settings
     from ..samples import Sample
+    from .images import BuiltImage, ImagePlan, ImageRequest
 
 
 class Service:
@@ -90,6 +95,30 @@ class Service:
     async def export(self, request: Request, what: str, target: Path | None) -> Export:
         """Write a notebook as ``script``, ``manifest`` or ``program``; see ``copies.export``."""
         return await asyncio.to_thread(copies.export, await self.plan(request), what, target)
+
+    # Images
+
+    async def plan_image(self, request: Request, wanted: ImageRequest) -> ImagePlan:
+        """Say what building a notebook's image would do; see ``imaging.plan_image``."""
+        return await asyncio.to_thread(_imaging().plan_image, request, wanted)
+
+    async def build_image(
+        self,
+        request: Request,
+        wanted: ImageRequest,
+        *,
+        report: Report,
+        force: bool = False,
+        on_plan: Callable[[ImagePlan], None] | None = None,
+    ) -> BuiltImage:
+        """Build a notebook's image; see ``imaging.build_image``. ``report`` and ``on_plan`` are called from threads."""
+        build = partial(_imaging().build_image, request, wanted, report=report, force=force, on_plan=on_plan)
+        return await asyncio.to_thread(build)
+
+    async def image_settings(self) -> Settings:
+        """Return what is set about images; without platforms, this machine's."""
+        found: Settings = await asyncio.to_thread(_imaging().current_settings)
+        return found
 
     # Starting
 
@@ -377,6 +406,12 @@ class Service:
         recovered = await self.backend.recover()
         pruned = [] if disk_budget is None else await self.backend.prune(disk_budget)
         return Recovery(tuple(ref.id for ref in recovered), tuple(ref.id for ref in pruned))
+
+
+def _imaging() -> ModuleType:
+    from . import imaging
+
+    return imaging
 
 
 def _spec_schema() -> dict[str, Any]:

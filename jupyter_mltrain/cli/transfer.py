@@ -1,0 +1,117 @@
+"""What a terminal shows while an image is built: bars for what takes time, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from ..image.progress import Progress, Report, ignore
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+_PATIENCE: Final = 0.4  # seconds without a word: what is done by then needs no bars
+_WORDS: Final = {
+    "base": "read",
+    "lock": "resolve",
+    "fetch": "download",
+    "layer": "build",
+    "push": "push",
+    "write": "write",
+}
+_ENDS: Final = {"done": "done", "cached": "cached", "mounted": "mounted", "present": "in the registry"}
+
+
+@contextmanager
+def transfer(*, quiet: bool) -> Iterator[Report]:
+    """Show what the function that is yielded is told, on standard error."""
+    if quiet:
+        yield ignore
+    elif sys.stderr.isatty():
+        bars = _Bars()
+        try:
+            yield bars.show
+        finally:
+            bars.close()
+    else:
+        yield _Lines().show
+
+
+class _Lines:
+    """Says once what was done with each piece, unless it was nothing."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._told: set[tuple[str, str]] = set()
+
+    def show(self, progress: Progress) -> None:
+        piece = progress.step, progress.name
+        with self._lock:
+            if progress.state != "done" or piece in self._told:
+                return
+            self._told.add(piece)
+            size = f", {in_words(progress.total)}" if progress.total else ""
+            click.echo(f"{_WORDS[progress.step]} {progress.name}: done{size}", err=True)
+
+
+class _Bars:
+    """A bar for each piece that is being worked on. Drawing them is only loaded when something takes its time."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._start = time.monotonic()
+        self._bars: Any = None
+        self._tasks: dict[tuple[str, str], TaskID] = {}
+
+    def show(self, progress: Progress) -> None:
+        with self._lock:
+            if self._bars is None and time.monotonic() - self._start < _PATIENCE:
+                return
+            self._draw(progress)
+
+    def close(self) -> None:
+        """Leave the bars as they are."""
+        with self._lock:
+            if self._bars is not None:
+                self._bars.stop()
+
+    def _draw(self, progress: Progress) -> None:
+        if self._bars is None:
+            self._bars = _bars()
+            self._bars.start()
+        piece = progress.step, progress.name
+        over = progress.state != "running"
+        if piece not in self._tasks:
+            if over and progress.state != "done":
+                return
+            self._tasks[piece] = self._bars.add_task(f"{_WORDS[progress.step]} {progress.name}", total=None)
+        words = _ENDS.get(progress.state, progress.detail)
+        total = progress.total or (1 if over else None)
+        done = total if over else progress.done
+        self._bars.update(self._tasks[piece], completed=done, total=total, words=words)
+
+
+def _bars() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    return Progress(
+        TextColumn("{task.description}", table_column=None),
+        BarColumn(bar_width=24),
+        DownloadColumn(binary_units=True),
+        TextColumn("{task.fields[words]}"),
+        console=Console(stderr=True),
+    )
+
+
+def in_words(size: int) -> str:
+    """Return a number of bytes for people."""
+    from ..notebook.files import in_words
+
+    return in_words(size)

@@ -188,7 +188,7 @@ def _lies_at(descriptor: int, path: Path) -> bool:
 
 def remove_abandoned(folder: Path) -> None:
     """Remove the files in a folder that no living process holds the lock of."""
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # the folder is missing, or what is in it is another's
         for path in list(folder.iterdir()):
             with suppress(OSError, StorageError):
                 _remove_if_abandoned(path)

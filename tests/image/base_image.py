@@ -45,6 +45,7 @@ RECIPE = [
     SUITE,
 ]
 _FORMAT = 1  # of the folder that is kept
+_PATIENCE = 150  # seconds: less than the time that a test has
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,10 @@ def _make_debian(folder: Path, architecture: str) -> None:
         # Times later than this one are clamped to it.
         env = {**os.environ, "SOURCE_DATE_EPOCH": "1704067200"}
         command = ["mmdebstrap", *RECIPE, str(tar)]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=900)
+        try:
+            done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise CannotMake(f"mmdebstrap took more than {_PATIENCE} s") from None
         if done.returncode:
             raise CannotMake(f"mmdebstrap failed: {done.stderr.strip()[-500:]}")
         env_of_image = [f"PATH={PATH}", "LANG=C.UTF-8"]

@@ -13,7 +13,7 @@ import pytest
 
 from jupyter_mltrain.errors import ImageError, MltrainError, RegistryError
 from jupyter_mltrain.image import layout, oci
-from jupyter_mltrain.image.base import Base, Source, look
+from jupyter_mltrain.image.base import Source, look
 from jupyter_mltrain.image.base_sources import FromLayout, FromRegistry, Kept
 from jupyter_mltrain.image.cache import Cache
 from jupyter_mltrain.image.progress import Progress
@@ -368,14 +368,16 @@ class Named:
         raise NotImplementedError
 
 
-def look_in_a_process(made: Layout, folder: Path) -> Base:
-    return look(from_layout(made), AMD, Cache(folder))
+def look_in_a_process(made: Layout, folder: Path) -> tuple[str, list[str]]:
+    watched = Watched(from_layout(made))
+    return look(watched, AMD, Cache(folder)).digest, watched.asked
 
 
-def test_many_at_once(made: Layout, tmp_path: Path) -> None:
+def test_of_many_at_once_one_does_the_work(made: Layout, tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         found = pool.starmap(look_in_a_process, [(made, tmp_path / "cache")] * 8)
-    assert {each.digest for each in found} == {made.digest}
+    assert {digest for digest, _ in found} == {made.digest}
+    assert len([asked for _, asked in found if asked]) == 1
 
 
 def test_a_real_image_of_a_registry(debian_base: Layout, debian_in_registry: str, cache: Cache) -> None:

@@ -234,6 +234,11 @@ class TestVersions:
         assert inspected(files, env={"PATH": PATH, "PYTHON_VERSION": "3.11.4"}).python.version == "3.11.4"
         assert inspected(files, env={"PATH": PATH, "PYTHON_VERSION": "3.12.4"}).python.version == "3.11.0"
 
+    def test_of_a_longer_string_that_ends_alike(self) -> None:
+        content = text("libother-3.11.1.2") + text("cpython-3.11.6")
+        files = {**glibc(), **python(), "usr/local/bin/python3.11": elf(content=content)}
+        assert inspected(files).python.version == "3.11.6"
+
     def test_a_release_candidate(self) -> None:
         assert inspected({**glibc(), **python(version="3.14.0rc2")}).python.version == "3.14.0rc2"
 

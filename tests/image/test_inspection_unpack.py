@@ -161,6 +161,11 @@ def test_it_has_too_much_text(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "more files than any image" in refusal(content, content)
 
 
+def test_a_list_of_users_that_would_be_cut_off() -> None:
+    content = tar({"etc/passwd": bytes(2 << 20)})
+    assert "etc/passwd in it is larger than 1 MiB" in refusal(content, content)
+
+
 def test_devices_and_pipes_are_nothing() -> None:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:

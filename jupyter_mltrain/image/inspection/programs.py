@@ -13,8 +13,11 @@ _TEXT = re.compile(
     r"|(?:.*/)?\.?pyenv/version|.*\.dist-info/METADATA|.*\.egg-info(?:/PKG-INFO)?"
 )
 
-# Each is a string of its own in the program: between the bytes that end strings.
-_PYTHON: Final = re.compile(rb"\0([23]\.\d{1,2}\.\d{1,3}(?:(?:a|b|rc)\d{1,2})?)\+?(?=\0)")
+# Each is a string of its own in the program: between the bytes that end strings. Linkers may have merged it with a
+# longer string that ends alike: so what only ends so is second best.
+_VERSION: Final = rb"([23]\.\d{1,2}\.\d{1,3}(?:(?:a|b|rc)\d{1,2})?)\+?(?=\0)"
+_PYTHON: Final = re.compile(rb"\0" + _VERSION)
+_PYTHON_MERGED: Final = re.compile(rb"[^\d.]" + _VERSION)
 _MUSL: Final = re.compile(rb"\0(1\.\d\.\d{1,2})(?=\0)")
 _GLIBC: Final = re.compile(rb"GNU C Library [^\0\n]{0,200}?version (\d\.\d{1,3})")
 
@@ -39,9 +42,9 @@ def versions(path: str, data: bytes) -> tuple[str, ...]:
     """Return the versions that a program or library names in its own text, which is of whose name it bears."""
     name = path.rpartition("/")[2]
     if name.startswith("ld-musl") or name == "libc.so":
-        pattern = _MUSL
+        found = _MUSL.findall(data)
     elif name.startswith("libc"):
-        pattern = _GLIBC
+        found = _GLIBC.findall(data)
     else:
-        pattern = _PYTHON
-    return tuple(dict.fromkeys(found.decode() for found in pattern.findall(data)))
+        found = _PYTHON.findall(data) + _PYTHON_MERGED.findall(data)
+    return tuple(dict.fromkeys(each.decode() for each in found))

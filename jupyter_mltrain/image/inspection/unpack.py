@@ -138,8 +138,10 @@ class LayerReader:
             texts = programs.versions(path, data) if found else ()
             return File(executable, data[:_HEAD_OF_TEXT] if not found else b"", found, texts, self._number)
         if programs.is_text(path):
-            limit = _LARGEST_TEXT if path.startswith("etc/") else _HEAD_OF_TEXT
-            content = _content(archive, info, limit)
+            whole = path.startswith("etc/")  # is written again, with more in it
+            if whole and info.size > _LARGEST_TEXT:
+                raise ValueError(f"{path} in it is larger than {_LARGEST_TEXT >> 20} MiB")
+            content = _content(archive, info, _LARGEST_TEXT if whole else _HEAD_OF_TEXT)
             self._text += len(content)
             return File(executable, content, layer=self._number)
         if executable or programs.is_landmark(path):

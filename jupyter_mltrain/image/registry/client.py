@@ -97,6 +97,20 @@ class Registry:
         call = self._call("HEAD", repository, f"blobs/{digest}", what, expect=(200, 404))
         return self._transport.ask(call).status == 200
 
+    def blobs_of(self, repository: str, version: str) -> frozenset[str]:
+        """Return the digests of the blobs that a manifest, or those of an index, are made of; none if it is not there.
+
+        The repository has these as long as it has the manifest: one request in place of one for each layer.
+        """
+        if self.head_manifest(repository, version) is None:
+            return frozenset()
+        descriptor, content = self.get_manifest(repository, version)
+        document = json.loads(content)
+        if descriptor.media_type in oci.INDEXES:
+            found = (self.blobs_of(repository, each["digest"]) for each in document.get("manifests", ()))
+            return frozenset().union(*found)
+        return frozenset(each["digest"] for each in (document["config"], *document["layers"]))
+
     def download_blob(
         self,
         repository: str,

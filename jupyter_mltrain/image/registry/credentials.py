@@ -15,6 +15,7 @@ import base64
 import binascii
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from .text import printable
 
 _HUB_KEY: Final = "https://index.docker.io/v1/"
 _HUB: Final = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
+_HELPER_NAME: Final = re.compile(r"[A-Za-z0-9._+-]+")
 _HELPER_SECONDS: Final = 30.0
 _TOKEN_USER: Final = "<token>"  # noqa: S105 (the helpers' word for "the secret is an identity token")
 
@@ -116,7 +118,7 @@ class ConfigFiles:
         """Ask a helper: the server's name in, JSON out."""
         program = f"docker-credential-{name}"
         what = f"{str(file)!r} leaves credentials for {server!r} to {program!r}"
-        if not name or "/" in name:
+        if not _HELPER_NAME.fullmatch(name):
             raise RegistryError(f"{what}, which is no name of a program.", hint=f"Correct {str(file)!r}.")
         try:
             done = subprocess.run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
@@ -84,7 +84,7 @@ class Transport:
     def once(self, call: Call) -> Answer:
         """Return the whole answer of one try. Raises ``RegistryError``; ``Temporary`` where another may go well."""
         with self.stream(call) as response, self.breaking(call):
-            body = b"" if call.method == "HEAD" else _read(response, LONGEST_ANSWER + 1)
+            body = _read(response, LONGEST_ANSWER + 1)
             if len(body) > LONGEST_ANSWER:
                 raise RegistryError(
                     f"{call.what} failed: {self.host} answers more than {LONGEST_ANSWER >> 20} MiB.",
@@ -124,13 +124,13 @@ class Transport:
             response = self._send(call, url, login)
             location = response.headers.get("location", "")
             if response.status_code in _REDIRECTS and location:
-                response.close()
+                _drop(response)
                 url = self._url(call, url, location)
             elif response.status_code == 401 and ours and not asked:
                 asked = True
                 if not self._auth.challenged(response.headers, call.scopes, login):
                     return response
-                response.close()
+                _drop(response)
             else:
                 return response
         raise RegistryError(f"{call.what} failed: {self.host} redirects without end.")
@@ -227,13 +227,17 @@ class Transport:
             raise no_answer(what, self.host, error, met=False) from error
 
     def _refused(self, call: Call, response: httpx.Response) -> RegistryError:
-        body = b""
-        if call.method != "HEAD":
-            with self.breaking(call):
-                body = _read(response, _LONGEST_ERROR)
+        with self.breaking(call):
+            body = _read(response, _LONGEST_ERROR)
         answer = Answer(response.status_code, response.headers, body)
         login = self._auth.about(call.scopes) if answer.status in (401, 403) else ""
         return refused(call.what, authority(response.url), answer, writing=call.writing, login=login)
+
+
+def _drop(response: httpx.Response) -> None:
+    """Close an answer that does not count. Its connection can be used again if the body is read, and it is short."""
+    with closing(response):
+        _read(response, _LONGEST_ERROR)
 
 
 def _read(response: httpx.Response, longest: int) -> bytes:

@@ -1,9 +1,12 @@
 """Against Debian's registry: what is pushed can be pulled, by this client and by skopeo, and only once."""
 
+import hashlib
 import io
 import json
 import shutil
+import socket
 import subprocess
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -178,6 +181,49 @@ def test_an_index_of_platforms(registry: RegistryServer, tmp_path: Path) -> None
         index = oci.index([oci.Descriptor(oci.MANIFEST, digest, len(manifest))], {})
         stored = here.put_manifest("me/model", "1", index, oci.INDEX)
         assert here.get_manifest("me/model", "1") == (oci.Descriptor(oci.INDEX, stored, len(index)), index)
+
+
+def test_the_blobs_of_an_image(registry: RegistryServer, tmp_path: Path) -> None:
+    with client(registry.host) as here:
+        assert here.blobs_of("me/model", "1") == frozenset()
+        digest, manifest = push_image(here, "me/model", "1", tmp_path)
+        index = oci.index([oci.Descriptor(oci.MANIFEST, digest, len(manifest))], {})
+        here.put_manifest("me/model", "2", index, oci.INDEX)
+        document = json.loads(manifest)
+        expected = {document["config"]["digest"], document["layers"][0]["digest"]}
+        assert here.blobs_of("me/model", "1") == here.blobs_of("me/model", "2") == expected
+
+
+def test_connections_are_used_again(registry: RegistryServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    connect = socket.create_connection
+    monkeypatch.setattr(
+        socket, "create_connection", lambda *args, **more: opened.append(args) or connect(*args, **more)
+    )
+    with client(registry.host) as here:
+        _, manifest = push_image(here, "me/model", "1", tmp_path)
+        assert here.get_manifest("me/model", "1")[1] == manifest
+        assert here.head_manifest("me/model", "2") is None
+    assert len(opened) == 1
+
+
+def test_memory_does_not_grow_with_a_blob(registry: RegistryServer, tmp_path: Path) -> None:
+    size = 96 * MiB
+    with (tmp_path / "zeros").open("wb") as file:
+        file.truncate(size)
+    with (tmp_path / "zeros").open("rb") as file:
+        digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    blob = oci.Descriptor(oci.LAYER_TAR, digest, size)
+    with client(registry.host, piece=64 * MiB) as here, (tmp_path / "back").open("wb") as out:
+        here.check_push("me/model")
+        tracemalloc.start()
+        try:
+            here.ensure_blob("me/model", blob, tmp_path / "zeros")
+            here.download_blob("me/model", blob, out)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 8 * MiB
 
 
 def test_a_tag_that_moved(registry: RegistryServer, tmp_path: Path) -> None:

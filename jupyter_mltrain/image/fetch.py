@@ -194,9 +194,12 @@ class _Job:
             if response.status_code == 416 or (begin and not _goes_on(response, begin)):
                 draft.restart()
             _check_status(file, response)
-            for chunk in response.iter_raw(_CHUNK):
+            told = draft.size
+            for chunk in response.iter_raw():  # as it comes: of larger pieces the last would be lost in a cut
                 draft.write(chunk)
-                self._tell(file, draft)
+                if draft.size - told >= _CHUNK:
+                    told = draft.size
+                    self._tell(file, draft)
         _check_length(response, draft.size - (begin if response.status_code == 206 else 0))
 
 

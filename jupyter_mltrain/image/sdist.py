@@ -7,11 +7,14 @@ on the version of zlib. So a package of pure Python is the same wheel wherever i
 from __future__ import annotations
 
 import json
+import os
 import platform as machine
 import shutil
 import sys
+import tarfile
 import tempfile
 import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -93,6 +96,7 @@ class _Build:
             folder = Path(name).resolve()
             self._waiting()
             self._unpack(folder / "source")
+            _set_times(folder / "source")
             path = self._run(folder)
             self._check(path.name)
             wheel = self._store(path)
@@ -188,10 +192,17 @@ def _unpack(archive: Path, source: LockedSource, folder: Path) -> None:
             shutil.unpack_archive(archive, folder, kind)
         elif kind:
             shutil.unpack_archive(archive, folder, kind, filter="data")
-    except (shutil.ReadError, EOFError, ValueError, OSError) as error:
+    except (shutil.ReadError, tarfile.TarError, zlib.error, EOFError, ValueError, OSError) as error:
         raise ResolutionError(f"The archive of {source.name} cannot be unpacked: {error}.") from None
     if not kind:
         raise ResolutionError(f"The archive of {source.name} is neither tar nor zip.")
+
+
+def _set_times(folder: Path) -> None:
+    """Give all files one time: backends put it into wheels, and fail with those from before 1980."""
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            os.utime(path, (int(_SECONDS), int(_SECONDS)))
 
 
 def normalise(wheel: Path, target: Path) -> None:

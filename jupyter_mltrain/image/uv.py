@@ -188,6 +188,7 @@ _UNREACHABLE: Final = re.compile(
 _HINTS: Final = (
     ("network connectivity is disabled", "uv is set to work offline (UV_OFFLINE)."),
     ("network was disabled", "uv is set to work offline (UV_OFFLINE), and its cache does not have it."),
+    ("requires Python", "Take a base image with another Python, or other versions."),
     ("does not satisfy Python", "Take a base image with another Python, or other versions."),
     ("matching Python ABI tag", "Take a base image with another Python, or other versions."),
     ("matching platform tag", "There is no wheel for the image's platform: take another version or base image."),
@@ -202,13 +203,16 @@ def _hint(output: str) -> str:
     return next((hint for mark, hint in _HINTS if mark in output), "")
 
 
+_NO_REASON: Final = ("warning:", "Using ", "Resolved ", "No solution found when resolving")
+
+
 def reason_of(output: str, folder: Path) -> str:
     """Return uv's own words: no paths of this machine, no logins, no tracebacks, 15 lines at most."""
     text = for_people(output).replace(str(folder.resolve()), "").replace(str(folder), "")
     text = re.sub(r"(?<![\w:/])/(?:[^\s/:'\"`]+/)+([^\s/:'\"`]+)", r"\1", text)
     text = re.sub(r"file://(?:/[^\s/'\"`]+)*/([^\s/'\"`]+)", r"\1", text)
     lines = [_plain(line) for line in text.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith(("warning:", "Using ", "Resolved "))]
+    lines = [line for line in lines if not line.startswith(_NO_REASON)]
     if len(lines) > _LINES:  # the beginning says what was tried, the end what went wrong
         lines = [*lines[:4], "...", *lines[4 - _LINES + 1 :]]
     return "\n".join(lines)

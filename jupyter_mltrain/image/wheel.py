@@ -97,6 +97,8 @@ def _plan(archive: zipfile.ZipFile, venv: Venv, name: str) -> _Plan:
     """Return what lies where in the image."""
     archive.filename = name  # the name says what distribution it is
     try:
+        for path in archive.namelist():
+            _require_inside(path)
         source = _Source(archive)
         plan = _Plan(venv, source.distribution)
         install(source, plan, {"INSTALLER": _INSTALLER})
@@ -124,7 +126,6 @@ class _Source(WheelFile):
         for info in self._zipfile.infolist():
             if info.is_dir() or "__pycache__" in info.filename.split("/")[:-1]:
                 continue
-            _require_inside(info.filename)
             if info.filename in names:
                 raise ImageError(f"Two of its files have the name {info.filename!r}.")
             names.add(info.filename)

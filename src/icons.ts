@@ -46,10 +46,9 @@ export const phaseIcons: Readonly<Record<string, LabIcon>> = {
 };
 
 /** One shape for each state of an image's layer: told apart without colours. */
-export const layerIcons: Readonly<Record<'present' | 'cached' | 'known' | 'new' | 'moving', LabIcon>> = {
+export const layerIcons: Readonly<Record<'present' | 'cached' | 'missing' | 'moving', LabIcon>> = {
   present: phaseIcons.Succeeded,
   cached: shape('cached', '<path d="M2 3h12v3.500H2zM3 8h10v5.500H3zm3.500 1.500V11h3V9.500z" fill-rule="evenodd"/>'),
-  known: phaseIcons.Created,
-  new: phaseIcons.Queued,
+  missing: phaseIcons.Queued,
   moving: shape('moving', '<path d="M8 1.500 13.500 7.500H10V14H6V7.500H2.500z"/>')
 };

@@ -78,7 +78,13 @@ function Layer(props: { layer: ImageLayer; step: ImageStep | null; trans: Transl
       {hasMore && (
         <tr hidden={!isOpen}>
           <td id={`${id}-contents`} colSpan={3} className="jp-mltrain-Layer-contents">
-            {isOpen && contents.join(' · ')}
+            {isOpen && (
+              <ul>
+                {contents.map(one => (
+                  <li key={one}>{one}</li>
+                ))}
+              </ul>
+            )}
           </td>
         </tr>
       )}
@@ -104,29 +110,28 @@ function titleWords({ kind, title, contents }: ImageLayer, trans: TranslationBun
 
 /** Who has a layer, as shape and word. */
 function State({ state, trans }: { state: ImageLayer['state']; trans: TranslationBundle }): JSX.Element {
-  const words: Record<ImageLayer['state'], string> = {
-    present: trans.__('in registry'),
-    cached: trans.__('cached'),
-    known: trans.__('to build'),
-    new: trans.__('to build')
-  };
-  const Icon = layerIcons[state];
-  return (
-    <span className="jp-mltrain-State" data-state={state}>
-      <Icon.react tag="span" className="jp-mltrain-State-icon" aria-hidden="true" width="12px" height="12px" />
-      <span>{words[state]}</span>
-    </span>
-  );
+  switch (state) {
+    case 'present':
+      return <ShapeAndWord shape="present" word={trans.__('in registry')} />;
+    case 'cached':
+      return <ShapeAndWord shape="cached" word={trans.__('cached')} />;
+    default:
+      return <ShapeAndWord shape="missing" word={trans.__('to build')} />;
+  }
 }
 
 /** How far a layer has come while it is built. */
 function Moving({ step, trans }: { step: ImageStep; trans: TranslationBundle }): JSX.Element {
-  const isMoving = step.state === 'running';
-  const Icon = isMoving ? layerIcons.moving : layerIcons[step.state === 'cached' ? 'cached' : 'present'];
+  const shape = step.state === 'running' ? 'moving' : step.state === 'cached' ? 'cached' : 'present';
+  return <ShapeAndWord shape={shape} word={progressWords(step, trans)} />;
+}
+
+function ShapeAndWord({ shape, word }: { shape: keyof typeof layerIcons; word: string }): JSX.Element {
+  const Icon = layerIcons[shape];
   return (
-    <span className="jp-mltrain-State" data-state={isMoving ? 'moving' : step.state}>
+    <span className="jp-mltrain-State" data-state={shape}>
       <Icon.react tag="span" className="jp-mltrain-State-icon" aria-hidden="true" width="12px" height="12px" />
-      <span>{progressWords(step, trans)}</span>
+      <span>{word}</span>
     </span>
   );
 }

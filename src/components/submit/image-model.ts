@@ -104,7 +104,9 @@ export class ImageModel extends Model {
     const key = JSON.stringify([wanted, program(), build?.id, build?.state]);
     if (key !== this._key && !this.isDisposed) {
       this._key = key;
-      await this._ask(signal => manager.api.imagePlan(wanted, signal));
+      const image = { ...wanted.image, ...(this._refresh && { refresh: true }) };
+      this._refresh = false;
+      await this._ask(signal => manager.api.imagePlan({ ...wanted, image }, signal));
     }
   }
 
@@ -118,7 +120,7 @@ export class ImageModel extends Model {
 
   /** Have the Dockerfile made, unless it is there: for whoever looks. */
   async loadDockerfile(): Promise<void> {
-    const image = { ...this._image(), repository: '', refresh: false };
+    const image = { ...this._image(), repository: '' };
     await this._dockerfile.load(
       { submission: this._options.submission(), what: 'dockerfile', image },
       this._options.program()
@@ -204,13 +206,7 @@ export class ImageModel extends Model {
 
   private _image(): ImageOptions {
     const { base, platforms, environment } = this.draft;
-    return {
-      repository: this.repository,
-      base,
-      platforms: platforms ?? [],
-      environment,
-      ...(this._refresh && { refresh: true })
-    };
+    return { repository: this.repository, base, platforms: platforms ?? [], environment };
   }
 
   private _setStarting(isStarting: boolean): void {
@@ -251,7 +247,7 @@ export namespace ImageModel {
 /** Return the last part of a repository for a notebook: what of its name a repository can have. */
 export function imageName(notebook: string): string {
   const stem = notebook.replace(/^.*\//, '').replace(/\.ipynb$/, '');
-  const plain = stem.normalize('NFKD').replace(/[\u0300-\u036f]/g, '');
+  const plain = stem.normalize('NFKD').replace(/[^\x20-\x7e]/g, '');
   return (
     plain
       .toLowerCase()

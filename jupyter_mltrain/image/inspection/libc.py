@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from ...errors import ImageError
+from ..target import Libc
 from .elf import Elf
 from .tree import File, Tree
-
-Libc = tuple[str, tuple[int, int]]
-"""Family, ``glibc`` or ``musl``, and version: what the platform tags of PEP 600 and PEP 656 are compared with."""
 
 
 def find_libc(tree: Tree, program: str, found: Elf) -> Libc:

@@ -13,7 +13,8 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from ...errors import ImageError
-from .libc import Libc, find_libc
+from ..target import Libc
+from .libc import find_libc
 from .tree import File, Tree
 
 OLDEST: Final = (3, 11)

@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from ..errors import ImageError
 from .layer import Entry
 from .venv import Venv, in_layer
 
@@ -23,15 +24,29 @@ _SHIPPED: Final = ("__init__.py", "errors.py", "py.typed", "run.py", "artifacts"
 
 
 def own_package(venv: Venv) -> list[Entry]:
-    """Return the runner and what it imports, with the metadata that its version is known by."""
+    """Return the runner and what it imports, with the metadata that its version is known by.
+
+    Raises
+    ------
+    ImageError
+        This installation cannot be read.
+    """
     root = Path(__file__).parents[1]  # installed or in a checkout, this file lies in the package
     target = f"{in_layer(venv.site_packages)}/{PACKAGE}"
-    files = [path for name in _SHIPPED for path in _sources(root / name)]
-    return [*_metadata(venv), *(Entry(f"{target}/{path.relative_to(root).as_posix()}", path) for path in files)]
+    try:
+        files = [(path, path.read_bytes()) for name in _SHIPPED for path in _sources(root / name)]
+    except OSError as error:
+        raise ImageError(
+            f"{error.filename!r} cannot be read: {error.strerror}.", hint=f"Reinstall {PACKAGE}."
+        ) from None
+    return [
+        *_metadata(venv),
+        *(Entry(f"{target}/{path.relative_to(root).as_posix()}", content) for path, content in files),
+    ]
 
 
 def _sources(path: Path) -> list[Path]:
-    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
 
 
 def _metadata(venv: Venv) -> list[Entry]:

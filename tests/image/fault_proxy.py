@@ -19,12 +19,22 @@ PIECE = 1 << 14
 
 @dataclass
 class Fault:
-    """What happens to the requests that fit, ``times`` times.
+    """What happens to the requests that fit, ``times`` times; with ``over`` only to those with a longer body.
 
-    ``answer``: it is answered so, and the registry is not asked. ``after_upload``: so many bytes of its body reach the
-    registry, then all connections break. ``after_download``: so many bytes of the answer's body reach the client.
-    ``lost``: the registry does it, the answer is lost. ``change``: the answer's headers are changed. ``hang``: nothing
-    ever comes back.
+    Attributes
+    ----------
+    answer:
+        It is answered so, and the registry is not asked; ``early``: before the body is read.
+    after_upload:
+        So many bytes of its body reach the registry, then all connections break.
+    after_download:
+        So many bytes of the answer's body reach the client.
+    lost:
+        The registry does it, the answer is lost.
+    change:
+        The answer's status and headers are changed.
+    hang:
+        Nothing ever comes back.
     """
 
     method: str
@@ -35,6 +45,8 @@ class Fault:
     after_download: int | None = None
     lost: bool = False
     hang: bool = False
+    early: bool = False
+    over: int = -1
     change: Callable[[int, dict[str, str]], tuple[int, dict[str, str]]] | None = None
 
 
@@ -77,11 +89,12 @@ class Proxy:
         """Return how many such requests came."""
         return sum(bool(seen.method == method and re.search(path, seen.path)) for seen in self.seen)
 
-    def fault(self, method: str, path: str) -> Fault:
+    def fault(self, method: str, path: str, length: int = 0) -> Fault:
         """Return what is to happen to a request."""
         with self.lock:
             for fault in self.faults:
-                if fault.times and re.fullmatch(fault.method, method) and re.search(fault.path, path):
+                fits = re.fullmatch(fault.method, method) and re.search(fault.path, path) and length > fault.over
+                if fault.times and fits:
                     fault.times -= 1
                     return fault
         return Fault(method, path, answer=None if self.registry else (404, {}, b""))
@@ -115,12 +128,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.close_connection = True
         self.proxy.seen.append(seen := Seen(self.command, self.path, dict(self.headers)))
-        fault = self.proxy.fault(self.command, self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        fault = self.proxy.fault(self.command, self.path, length)
         if fault.hang:
             self.proxy.over.wait()
         elif fault.answer:
-            seen.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self._answer(*fault.answer)
+            if fault.early:
+                self._answer(*fault.answer)
+                self.wfile.flush()
+            seen.body = self.rfile.read(length)
+            if not fault.early:
+                self._answer(*fault.answer)
         else:
             self._forward(fault)
 

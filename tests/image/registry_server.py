@@ -63,6 +63,7 @@ def registry_server(
     *,
     basic: bool = False,
     tls: Certificate | None = None,
+    clients: Certificate | None = None,
     token: TokenAuth | None = None,
     read_only: bool = False,
     relative_urls: bool = False,
@@ -70,7 +71,8 @@ def registry_server(
 ) -> Iterator[RegistryServer]:
     """Run a registry that keeps its blobs in a folder, until the block ends; skip the test where there is no program.
 
-    With ``basic`` it lets in ``USER`` with ``PASSWORD``. A port of 0 is any that is free.
+    With ``basic`` it lets in ``USER`` with ``PASSWORD``, with ``clients`` who has a certificate that this one signed.
+    A port of 0 is any that is free.
     """
     program = shutil.which("docker-registry")
     if program is None:
@@ -90,6 +92,8 @@ def registry_server(
     }
     if tls:
         settings["http"]["tls"] = {"certificate": str(tls.certificate), "key": str(tls.key)}
+        if clients:
+            settings["http"]["tls"]["clientcas"] = [str(clients.certificate)]
     if basic:
         settings["auth"] = {"htpasswd": {"realm": "tests", "path": str(htpasswd)}}
     if token:

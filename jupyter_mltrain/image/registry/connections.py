@@ -10,7 +10,7 @@ from threading import Lock
 import httpx
 
 from ...errors import RegistryError
-from .options import Options, host_name, is_loopback
+from .options import Options, is_loopback
 
 _KEPT: float = 30.0  # seconds that an idle connection is kept
 
@@ -35,9 +35,9 @@ class Connections:
 
     def folder(self, host: str) -> Path | None:
         """Return the folder with the certificates of a host, or None."""
-        names = (host, host_name(host)) if host.endswith(":443") else (host,)
-        folders = (folder / name for folder in self._options.certificates for name in names)
-        return next((folder for folder in folders if folder.is_dir()), None)
+        bare = host.removesuffix(":443")
+        folders = (folder / name for folder in self._options.certificates for name in (bare, f"{bare}:443"))
+        return next((folder for folder in folders if _is_there(folder)), None)
 
     def close(self) -> None:
         """Close all connections."""
@@ -80,6 +80,14 @@ class Connections:
 def authority(url: httpx.URL) -> str:
     """Return host and port of a URL, as they are written in names of images."""
     return url.netloc.decode("ascii")
+
+
+def _is_there(folder: Path) -> bool:
+    """Return whether it is a folder; what one may not look into counts as none."""
+    try:
+        return folder.is_dir()
+    except OSError:
+        return False
 
 
 def _add_certificates(context: ssl.SSLContext, folder: Path) -> None:

@@ -24,6 +24,7 @@ from typing import Any, Final, Protocol
 
 from ...errors import RegistryError
 from ..reference import DOCKER_HUB
+from .options import home as user_home
 from .text import printable
 
 _HUB_KEY: Final = "https://index.docker.io/v1/"
@@ -82,7 +83,7 @@ class ConfigFiles:
 
     def __init__(self, environment: Mapping[str, str] | None = None, home: Path | None = None) -> None:
         self._environment = os.environ if environment is None else environment
-        self._files = tuple(_files(self._environment, home or Path.home()))
+        self._files = tuple(_files(self._environment, home or user_home()))
 
     @property
     def places(self) -> tuple[str, ...]:

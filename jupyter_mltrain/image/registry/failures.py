@@ -164,6 +164,12 @@ def no_answer(what: str, host: str, error: Exception, *, met: bool) -> RegistryE
                 f"Put the certificate of its authority into '/etc/docker/certs.d/{host}/ca.crt' or "
                 f"'~/.config/containers/certs.d/{host}/ca.crt', or name it by SSL_CERT_FILE.",
             )
+        if isinstance(cause, ssl.SSLError) and "ALERT" in (cause.reason or ""):
+            return _unreachable(
+                f"{what} failed: {host} ended the TLS connection ({_alert(cause)}).",
+                f"Does it want a certificate of yours? Then put it into '/etc/docker/certs.d/{host}/client.cert', and "
+                "'client.key' beside it.",
+            )
         if isinstance(cause, ssl.SSLError) and isinstance(error, httpx.ConnectError):
             return NoTLS(
                 f"{what} failed: {host} does not speak TLS ({cause.reason or 'no handshake'}).",
@@ -176,6 +182,11 @@ def no_answer(what: str, host: str, error: Exception, *, met: bool) -> RegistryE
     if not met and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
         return _unreachable(message, hint)
     return Temporary(message, hint=hint, code="registry-unreachable")
+
+
+def _alert(error: ssl.SSLError) -> str:
+    """Return the words of ``TLSV13_ALERT_CERTIFICATE_REQUIRED``."""
+    return str(error.reason).partition("ALERT_")[2].lower().replace("_", " ")
 
 
 def _unreachable(message: str, hint: str) -> RegistryError:

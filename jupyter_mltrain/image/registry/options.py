@@ -12,11 +12,17 @@ from typing import Final
 
 MiB: Final = 1 << 20
 
-CERTIFICATES: Final = (
-    Path("/etc/docker/certs.d"),
-    Path("/etc/containers/certs.d"),
-    Path.home() / ".config/containers/certs.d",
-)
+
+def home() -> Path:
+    """Return this user's home; accounts without one, as in many containers, have the root of the file system."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
+
+
+def _certificates() -> tuple[Path, ...]:
+    return Path("/etc/docker/certs.d"), Path("/etc/containers/certs.d"), home() / ".config/containers/certs.d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,8 @@ class Backoff:
         Seconds.
     patience:
         Seconds that a registry may ask to wait for (``Retry-After``); if it asks for more, that is an error.
+    sleep:
+        Waits so many seconds. What it raises ends the work, like a report that raises.
     """
 
     attempts: int = 5
@@ -69,7 +77,7 @@ class Options:
     """
 
     plain_http: frozenset[str] = frozenset()
-    certificates: tuple[Path, ...] = CERTIFICATES
+    certificates: tuple[Path, ...] = field(default_factory=_certificates)
     timeout: float = 120.0
     connect_timeout: float = 10.0
     connections: int = 16

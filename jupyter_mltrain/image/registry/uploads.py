@@ -30,6 +30,7 @@ Outcome = Literal["present", "mounted", "pushed"]
 
 _READ: Final = MiB
 _FAREWELL: Final = 5.0  # seconds
+_LEAST: Final = MiB  # bytes of the smallest piece that is tried
 _RANGE: Final = re.compile(r"(?:bytes=)?0-(\d+)")
 _LOST: Final = (404, 416)
 _WAY_REFUSED: Final = (400, 404, 405, 411, 413, 415, 416, 501)
@@ -60,6 +61,7 @@ class Upload:
         self._whole = blob.size <= transport.options.whole
         self._changed_way = False
         self._piece = transport.options.piece
+        self._least = _LEAST
         self._location = ""
         self._done = 0
         self._doubtful = False
@@ -161,6 +163,7 @@ class Upload:
             raise RegistryError(f"{self._what} failed: {self._transport.host} does not say where to send it.")
         least = answer.headers.get("oci-chunk-min-length", "")
         if least.isdecimal():
+            self._least = max(_LEAST, int(least))
             self._piece = max(self._piece, int(least))
 
     def _send(self) -> None:
@@ -209,6 +212,8 @@ class Upload:
         error = refused(self._what, self._transport.host, answer, writing=True)
         if answer.status in _LOST and self._done:
             return _again(error)
+        if answer.status == 413:
+            return _again(error) if self._make_smaller() else error
         if error.code == "registry-digest" or self._changed_way:
             return _again(error) if answer.status in _LOST else error
         # Some registries take blobs in one request only, and others only in pieces.
@@ -217,6 +222,13 @@ class Upload:
         self.abandon()
         self._done = 0
         return _again(error)
+
+    def _make_smaller(self) -> bool:
+        """Take smaller pieces, if there are any: proxies often have a limit that the registry has not."""
+        size = min(self._piece, self._blob.size)
+        self._piece = max(size // 4, self._least)
+        self._whole = False
+        return self._piece < size
 
     def _body(self, start: int, size: int) -> Callable[[], Iterator[bytes]]:
         def read() -> Iterator[bytes]:

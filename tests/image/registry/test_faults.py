@@ -237,6 +237,26 @@ def test_the_smallest_piece_of_a_registry(small: SmallRegistry, tmp_path: Path) 
     assert [size for method, size in small.received if method == "PATCH"] == [600 * KiB, MiB - 600 * KiB]
 
 
+@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("whole", [0, 32 * MiB], ids=["pieces", "whole"])
+def test_a_proxy_with_a_limit(small: SmallRegistry, proxy: Proxy, tmp_path: Path, early: bool, whole: int) -> None:
+    """It refuses long bodies, at once or when it has read them: then the pieces become smaller."""
+    blob = make_blob(tmp_path, 20 * MiB)
+    proxy.fails("PATCH|PUT", "uploads", status=413, early=early, over=2 * MiB, times=99)
+    with client(proxy.host, whole=whole, piece=20 * MiB) as here:
+        assert here.ensure_blob("me/b", blob.descriptor, blob.path) == "pushed"
+    assert small.blobs[blob.descriptor.digest] == blob.data
+
+
+def test_a_limit_below_all_pieces(proxy: Proxy, tmp_path: Path) -> None:
+    blob = make_blob(tmp_path, 20 * MiB)
+    proxy.fails("PATCH|PUT", "uploads", status=413, over=KiB, times=99)
+    with client(proxy.host, piece=10 * MiB) as here, pytest.raises(RegistryError) as caught:
+        here.ensure_blob("me/b", blob.descriptor, blob.path)
+    assert caught.value.code == "registry-full"
+    assert "a limit on it" in caught.value.hint
+
+
 def test_a_registry_that_takes_nothing(proxy: Proxy, tmp_path: Path) -> None:
     blob = make_blob(tmp_path, MiB)
     proxy.fails("PATCH", "uploads", status=202, headers={"Range": "0-99"}, times=999)

@@ -9,12 +9,13 @@ import httpx
 import pytest
 
 from jupyter_mltrain.errors import RegistryError
-from jupyter_mltrain.image.registry import Backoff
+from jupyter_mltrain.image.registry import Backoff, Options
+from jupyter_mltrain.image.registry.connections import Connections
 from jupyter_mltrain.image.registry.options import is_loopback
 from jupyter_mltrain.image.registry.transport import resolved
 from tests.image.fault_proxy import Proxy, fault_proxy
 from tests.image.registry_client import Pauses, client, push_image
-from tests.image.registry_server import Certificate, RegistryServer, make_certificate
+from tests.image.registry_server import Certificate, RegistryServer, make_certificate, registry_server
 
 NOBODY = "sha256:" + 64 * "0"
 
@@ -57,6 +58,35 @@ def test_a_certificate_of_somebody_else(tls_registry: RegistryServer, tmp_path: 
     certificates = folder_for(tmp_path / "certs.d", tls_registry.host, other)
     with client(tls_registry.host, certificates=(certificates,)) as here, pytest.raises(RegistryError, match="trusted"):
         here.has_blob("me/model", NOBODY)
+
+
+def test_a_certificate_of_ones_own(certificate: Certificate, tmp_path: Path) -> None:
+    mine = make_certificate(tmp_path / "mine")
+    with registry_server(tmp_path / "registry", tls=certificate, clients=mine) as server:
+        certificates = folder_for(tmp_path / "certs.d", server.host, certificate)
+        with client(server.host, certificates=(certificates,)) as here, pytest.raises(RegistryError) as caught:
+            here.has_blob("me/model", NOBODY)
+        assert "ended the TLS connection" in caught.value.message
+        assert "client.cert" in caught.value.hint
+        shutil.copy(mine.certificate, certificates / server.host / "client.cert")
+        shutil.copy(mine.key, certificates / server.host / "client.key")
+        with client(server.host, certificates=(certificates,)) as here:
+            push_image(here, "me/model", "1", tmp_path)
+
+
+@pytest.mark.parametrize("host", ["registry.example", "registry.example:443"])
+def test_the_usual_port_may_be_left_out(host: str, tmp_path: Path) -> None:
+    (tmp_path / host).mkdir()
+    connections = Connections(Options(certificates=(tmp_path,)))
+    for asked in ("registry.example", "registry.example:443"):
+        assert connections.folder(asked) == tmp_path / host
+    assert connections.folder("registry.example:5000") is None
+
+
+def test_folders_that_nobody_may_look_into(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    connections = Connections(Options(certificates=(tmp_path / "file", tmp_path / ("x" * 300))))
+    assert connections.folder("registry.example") is None
 
 
 @pytest.mark.parametrize("name", ["ca.crt", "client.cert"])

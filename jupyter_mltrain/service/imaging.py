@@ -20,8 +20,8 @@ from ..image.reference import Reference
 from ..image.requirements_file import name_of
 from ..model.findings import Finding, Severity
 from .images import BuiltImage, ImagePlan, ImageRequest, LayerPlan, LayerState, PlatformPlan
-from .planning import package_version
 from .request import Request
+from .version import package_version
 
 if TYPE_CHECKING:
     from ..notebook import Frozen
@@ -376,7 +376,7 @@ class _Look:
         return LayerPlan(piece.kind, piece.name, "new", digest, size, contents)
 
     def _state(self, digest: str) -> LayerState | None:
-        if digest in self._known or (self._push and not self._known and self._has(digest)):
+        if digest in self._known or (self._push and self._has(digest)):
             return "present"
         return "cached" if self._cache.blob(digest) else None
 

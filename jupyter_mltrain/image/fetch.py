@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,11 +115,18 @@ class _Job:
     def run(self, files: list[_File]) -> list[Path]:
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="fetch") as pool:
             futures = [pool.submit(self._guarded, file) for file in sorted(files, key=lambda f: -(f.size or 0))]
-            failed = [error for future in futures if (error := future.exception())]
+            failed = self._failed(futures)
         first = next((error for error in failed if not isinstance(error, _Stopped)), None)
         if first:
             raise first
         return [path for file in files if (path := self._cache.blob(file.digest))]
+
+    def _failed(self, futures: Iterable[Future[None]]) -> list[BaseException]:
+        try:
+            return [error for future in futures if (error := future.exception())]
+        except BaseException:  # an interrupt: the others would go on to their end
+            self._stop.set()
+            raise
 
     def _guarded(self, file: _File) -> None:
         try:
@@ -174,6 +181,8 @@ class _Job:
                 resumed, why, wait = False, "it changed meanwhile", 0.0
             except _TryAgain as error:
                 why, wait = error.why, error.wait
+            except httpx.InvalidURL as error:
+                raise PackageIndexError(f"{file.name} has no valid address: {error}.", hint="Lock again.") from None
             except (httpx.TransportError, httpx.TooManyRedirects) as error:
                 why, wait = for_people(str(error)) or type(error).__name__, 0.0
             delay = next(delays, None)

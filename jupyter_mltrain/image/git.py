@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import NotInstalled, PackageIndexError
+from . import programs
 from .credentials import Login, for_people
 
 
@@ -33,22 +33,12 @@ def checkout(url: str, commit: str, folder: Path, login: Login | None, waiting: 
 
 
 def _git(arguments: list[str], folder: Path, url: str, login: Login | None, waiting: Callable[[], object]) -> None:
-    waiting()
     try:
-        done = subprocess.run(
-            ["git", *arguments],  # noqa: S607
-            cwd=folder,
-            env=_environment(url, login),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
+        done = programs.run(["git", *arguments], folder, _environment(url, login), waiting)
     except FileNotFoundError:
-        raise NotInstalled(
-            "git is not installed, which a package is to be fetched with.", hint="Install git."
-        ) from None
-    if done.returncode:
-        reason = for_people(done.stderr.decode("utf-8", "replace")).strip().rpartition("\n")[2]
+        raise NotInstalled("git is not installed, which a package is fetched with.", hint="Install git.") from None
+    if done.code:
+        reason = for_people(done.output).strip().rpartition("\n")[2]
         hint = "Check the address and the login, by hand with git fetch."
         raise PackageIndexError(f"{for_people(url)} gives no package: {reason}", hint=hint, code="index-unreachable")
 

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,6 @@ from .credentials import Credentials, for_people
 from .folders import signature
 from .locked import Lock, LockedSource, LockedWheel, in_order
 from .progress import Progress, Report, State, ignore
-from .requirements_file import within
 from .sources import OWN, Wanted
 from .target import Target
 
@@ -34,6 +34,7 @@ _LOCAL_LABEL: Final = re.compile(r"(==\s*[\w.!]+)\+[\w.]+")
 _NONE: Final = f'{OWN} ; python_version < "3"\n'  # holds for no image: uv leaves the package out
 
 _recent: dict[tuple[Path, str], Lock] = {}
+_guard = threading.Lock()
 
 
 def resolve(
@@ -90,7 +91,7 @@ def resolve(
 
 def credentials(wanted: Wanted) -> Credentials:
     """Return the logins that fetching what was locked may need."""
-    return Credentials((*wanted.options, *wanted.requirements, *wanted.constraints), uv.settings(wanted.folder))
+    return Credentials((*wanted.options, *wanted.requirements, *wanted.constraints), uv.settings(wanted.settings))
 
 
 def _tell(report: Report, target: Target, state: State) -> None:
@@ -113,7 +114,7 @@ def _key(wanted: Wanted, target: Target, *, build: bool) -> str:
         "named": [wanted.extras, wanted.groups, wanted.python, str(wanted.lock or wanted.project or "")],
         "signatures": [signature(path) for path in _local(lines) if path.exists()],
         "target": str(target),
-        "uv": uv.deciding(wanted.folder),
+        "uv": uv.deciding(wanted.settings),
         "build": build,
     }
     return oci.digest_of(oci.to_bytes(document))
@@ -126,16 +127,19 @@ def _local(lines: Iterable[str]) -> Iterator[Path]:
 
 
 def _known(key: str, target: Target, cache: Cache) -> Lock | None:
-    if (cache.folder, key) in _recent:
-        return _recent[cache.folder, key]
+    with _guard:
+        recent = _recent.get((cache.folder, key))
+    if recent:
+        return recent
     document = cache.document(_KIND, key)
     return _keep(cache, key, Lock.from_dict(target, json.loads(document))) if document else None
 
 
 def _keep(cache: Cache, key: str, lock: Lock) -> Lock:
-    while len(_recent) >= _KEPT:
-        _recent.pop(next(iter(_recent)), None)
-    _recent[cache.folder, key] = lock
+    with _guard:
+        while len(_recent) >= _KEPT:
+            del _recent[next(iter(_recent))]
+        _recent[cache.folder, key] = lock
     return lock
 
 
@@ -179,10 +183,7 @@ class _Resolver:
         """Take a lock that is there, and add what is needed beside it."""
         assert wanted.lock is not None
         text = wanted.lock.read_text(encoding="utf-8", errors="replace")
-        taken = Lock(self._target, *pylock.read(text, self._target, wanted.lock.parent))
-        for one in taken.packages:
-            if one.url.startswith("file:"):
-                within(Path(unquote(urlsplit(one.url).path)), wanted.folder, f"{wanted.lock.name}, {one.name}")
+        taken = Lock(self._target, *pylock.read(text, self._target, wanted.lock.parent, root=wanted.folder))
         return self._completed(taken, wanted) if wanted.requirements else taken
 
     def _completed(self, taken: Lock, wanted: Wanted) -> Lock:
@@ -205,11 +206,12 @@ class _Resolver:
             (folder / "constraints.in").write_text("\n".join((*wanted.constraints, "")))
             (folder / "overrides.in").write_text(_NONE)
             (folder / "pylock.toml").write_text(_preferences(wanted.preferred.items()))
-            place = wanted.folder if uv.has_settings(wanted.folder) else folder
+            place = wanted.settings if uv.has_settings(wanted.settings) else folder
             done = uv.run(self._arguments(wanted, folder), place, waiting=self._waiting)
             if done.code:
                 raise uv.error_of(done.output, f"The environment cannot be resolved for {self._target}", folder)
-            return Lock(self._target, *pylock.read((folder / "pylock.toml").read_text(), self._target, folder))
+            wheels, sources = pylock.read((folder / "pylock.toml").read_text(), self._target, folder)
+        return Lock(self._target, wheels, tuple(_with_version(one, wanted) for one in sources))
 
     def _arguments(self, wanted: Wanted, folder: Path) -> list[str]:
         # The Python is named because looking for the right one can take seconds; it decides nothing but the metadata
@@ -218,7 +220,7 @@ class _Resolver:
             *("pip", "compile", "--quiet", "--no-header", "--format", "pylock.toml"),
             *("--python-platform", self._target.uv_platform, "--python-version", self._target.python),
             *("--python", sys.executable, "--output-file", str(folder / "pylock.toml")),
-            *("--constraints", str(folder / "constraints.in"), "--overrides", str(folder / "overrides.in")),
+            *("-c", str(folder / "constraints.in"), "--overrides", str(folder / "overrides.in")),
             *(() if self._build else ("--only-binary", ":all:")),
             *(part for extra in wanted.extras for part in ("--extra", extra)),
             *(part for group in wanted.groups for part in ("--group", f"{wanted.project}:{group}")),
@@ -228,6 +230,11 @@ class _Resolver:
 
     def _waiting(self) -> None:
         _tell(self._report, self._target, "running")
+
+
+def _with_version(source: LockedSource, wanted: Wanted) -> LockedSource:
+    """Return a folder's source with the version that the kernel has it in: resolving tells none."""
+    return replace(source, version=source.version or wanted.preferred.get(source.name, ""))
 
 
 def _preferences(versions: Iterable[tuple[str, str]]) -> str:

@@ -10,23 +10,28 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..errors import ResolutionError
 from .credentials import without_password
 from .folders import digest_of_folder
 from .locked import LockedSource, LockedWheel, in_order
+from .requirements_file import within
 from .target import Target
 
 if TYPE_CHECKING:
     from packaging.pylock import Package, Pylock
 
+_FETCHED: Final = re.compile(r"https?://[\w.@:%-]+/|file:///", re.IGNORECASE)
 _FILE_NAME: Final = re.compile(r"[A-Za-z0-9][\w.+!-]*")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_GIT: Final = frozenset({"https", "http", "ssh", "git", "file"})
 _FOREIGN: Final = 5  # packages that a message names at most
 
 
-def read(text: str, target: Target, folder: Path) -> tuple[tuple[LockedWheel, ...], tuple[LockedSource, ...]]:
+def read(
+    text: str, target: Target, folder: Path, *, root: Path | None = None
+) -> tuple[tuple[LockedWheel, ...], tuple[LockedSource, ...]]:
     """Return the files that a lock has for a target.
 
     Parameters
@@ -37,11 +42,15 @@ def read(text: str, target: Target, folder: Path) -> tuple[tuple[LockedWheel, ..
         What files must fit.
     folder:
         Where its relative paths start.
+    root:
+        A folder that no path may lead out of.
 
     Raises
     ------
     ResolutionError
         It is malformed, has a file without a sha256, or has nothing for the target; the message says which.
+    InvalidInput
+        A path leads out of the root.
     """
     from packaging.pylock import PylockSelectError
 
@@ -49,7 +58,7 @@ def read(text: str, target: Target, folder: Path) -> tuple[tuple[LockedWheel, ..
     wheels, sources = list[LockedWheel](), list[LockedSource]()
     try:
         for package, chosen in lock.select(environment=target.environment, tags=target.tags):
-            found = _locked(package, chosen, folder)
+            found = _locked(package, chosen, folder, root)
             if isinstance(found, LockedWheel):
                 _check_tags(found, target)
                 wheels.append(found)
@@ -72,18 +81,20 @@ def _parse(text: str) -> Pylock:
         raise ResolutionError(f"The lock is malformed: {error}.", hint=hint) from None
 
 
-def _locked(package: Package, chosen: Any, folder: Path) -> LockedWheel | LockedSource:
+def _locked(package: Package, chosen: Any, folder: Path, root: Path | None) -> LockedWheel | LockedSource:
     from packaging.pylock import PackageDirectory, PackageVcs, PackageWheel
 
     name, version = str(package.name), str(package.version or "")
     if isinstance(chosen, PackageVcs):
-        return _commit(name, version, chosen)
+        return _commit(name, version, chosen, root)
     if isinstance(chosen, PackageDirectory):
-        path = folder / chosen.path
+        path = _inside(folder / chosen.path, root, name)
         if not path.is_dir():
             raise ResolutionError(f"The folder {path.name!r} of {name}, which the lock names, is not there.")
         return LockedSource(name, version, "folder", path.as_uri(), digest_of_folder(path), chosen.subdirectory or "")
     url = _url(chosen, folder)
+    if url.startswith("file:"):
+        _inside(Path(unquote(urlsplit(url).path)), root, name)
     sha256 = _sha256(name, chosen.hashes)
     filename = chosen.filename if isinstance(chosen, PackageWheel) else unquote(urlsplit(url).path.rpartition("/")[2])
     if filename.endswith(".whl"):
@@ -93,19 +104,28 @@ def _locked(package: Package, chosen: Any, folder: Path) -> LockedWheel | Locked
     return LockedSource(name, version, "archive", url, sha256, getattr(chosen, "subdirectory", None) or "", chosen.size)
 
 
-def _commit(name: str, version: str, chosen: Any) -> LockedSource:
-    if chosen.type != "git" or not chosen.url:
-        raise ResolutionError(f"{name} comes from {chosen.type}.", hint="Publish a wheel of it, or take it from git.")
+def _inside(path: Path, root: Path | None, name: str) -> Path:
+    return path if root is None else within(path, root, f"The lock's place of {name}")
+
+
+def _commit(name: str, version: str, chosen: Any, root: Path | None) -> LockedSource:
+    if chosen.type != "git" or urlsplit(chosen.url or "").scheme not in _GIT:
+        raise ResolutionError(
+            f"{name} comes from {chosen.type}, at no address that is known.",
+            hint="Publish a wheel of it, or take it from git.",
+        )
     if not re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", chosen.commit_id):
         raise ResolutionError(f"The lock names no commit of {name}, but {chosen.commit_id!r}.", hint="Lock again.")
     url = without_password(chosen.url)
+    if url.startswith("file:"):
+        _inside(Path(unquote(urlsplit(url).path)), root, name)
     return LockedSource(name, version, "git", url, chosen.commit_id, chosen.subdirectory or "")
 
 
 def _url(chosen: Any, folder: Path) -> str:
     """Return where a file is. Only what is fetched over HTTP, or lies on this machine, can be had."""
-    url = chosen.url if chosen.url else urljoin(f"{folder.as_uri()}/", Path(folder / chosen.path).as_uri())
-    if urlsplit(url).scheme not in {"http", "https", "file"}:
+    url = chosen.url or (folder / chosen.path).as_uri()
+    if not _FETCHED.match(url):
         raise ResolutionError(f"The lock has a file at {without_password(url)!r}, which cannot be fetched.")
     return without_password(url)
 

@@ -131,7 +131,7 @@ class _Build:
         """Build with the image's version of Python where this machine has it, else with the one that runs this."""
         project = self._project(folder / "source")
         out = folder / "wheels"
-        for python in (self._target.minor, sys.executable):
+        for python in self._pythons():
             done = uv.run(
                 ["build", "--wheel", "--python", python, "--out-dir", str(out), str(project)],
                 folder,
@@ -145,13 +145,18 @@ class _Build:
             raise self._failed(done.output, folder)
         return wheels[0]
 
+    def _pythons(self) -> tuple[str, ...]:
+        """Return what to build with, the best first. uv can take seconds to look for what is not named by its path."""
+        here = ".".join(map(str, sys.version_info[:2]))
+        return (sys.executable,) if self._target.minor == here else (self._target.minor, sys.executable)
+
     def _environment(self) -> dict[str, str]:
         """Return what makes builds the same each time; the version, where it comes from a history that is not here."""
         fixed = {"SOURCE_DATE_EPOCH": _SECONDS, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-        version = self._source.version
-        return fixed | (
-            {"SETUPTOOLS_SCM_PRETEND_VERSION": version, "PDM_BUILD_SCM_VERSION": version} if version else {}
-        )
+        if self._source.kind != "folder" or not self._source.version:
+            return fixed
+        name = self._source.name.replace("-", "_").upper()
+        return fixed | {f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{name}": self._source.version}
 
     def _failed(self, output: str, folder: Path) -> Exception:
         what = f"There is no wheel of {self._source.name}, and building one failed"

@@ -41,7 +41,7 @@ class Wanted:
     constraints:
         Lines that bind versions and places of packages without asking for them.
     preferred:
-        Normalised name -> version that is taken where it can be had.
+        Normalised name -> version that the kernel has, which is taken where it can be had.
     options:
         Lines for uv that say where packages come from. They may hold passwords: they are shown nowhere.
     hashes:
@@ -71,6 +71,11 @@ class Wanted:
     python: str = ""
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def settings(self) -> Path:
+        """The folder that uv takes a project's settings from."""
+        return self.project.parent if self.project else self.folder
+
     def including(self, lines: Iterable[str]) -> Wanted:
         """Return the same with more requirements, such as those of the runner."""
         return replace(self, requirements=_without_own((*self.requirements, *lines)))
@@ -97,7 +102,7 @@ def from_kernel(requirements: Iterable[str], installed: Iterable[Installed], roo
         folder=root,
         requirements=_without_own(lines),
         constraints=tuple(f"{name} @ {origin}" for name, origin in sorted(origins.items())),
-        preferred={name: one.version for name, one in distributions.items() if name not in origins},
+        preferred={name: one.version for name, one in distributions.items()},
     )
 
 
@@ -114,7 +119,10 @@ def _at_origin(line: str, origins: Mapping[str, str]) -> str:
     """Return a requirement that names the place of a package which no index may have."""
     origin = origins.get(name_of(line))
     match = re.match(r"\s*[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?", line)
-    return f"{match[0].strip()} @ {origin}" if origin and match else line
+    if not origin or not match:
+        return line
+    _, semicolon, marker = line.partition(";")
+    return f"{match[0].strip()} @ {origin}" + (f" ; {marker.strip()}" if semicolon else "")
 
 
 def from_file(path: Path, root: Path, *, extras: Iterable[str] = (), groups: Iterable[str] = ()) -> Wanted:

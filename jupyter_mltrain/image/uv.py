@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import subprocess
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import MltrainError, NotInstalled, PackageIndexError, ResolutionError, StorageError
+from . import programs
 from .credentials import for_people
+from .programs import Done
 
-_TELL: Final = 0.2  # seconds between two looks at whether somebody has cancelled
 _LINES: Final = 15
 _NO_DECISION: Final = re.compile(
     r"UV_(CACHE_DIR|CONCURRENT_\w+|NO_PROGRESS|HTTP_\w+|LINK_MODE|KEYRING_PROVIDER|INDEX_\w+_(USERNAME|PASSWORD))"
@@ -30,57 +28,12 @@ _LEFT_OUT: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """How a run ended."""
-
-    code: int
-    output: str
-
-
 def run(arguments: Sequence[str], folder: Path, *, waiting: Callable[[], object], **env: str) -> Done:
-    """Run uv to its end.
+    """Run uv in a folder, from which it takes a project's settings; ``env`` are variables over this process's.
 
-    Parameters
-    ----------
-    arguments:
-        Without the program; none of them may hold a password, for they can be seen by everybody.
-    folder:
-        Where it runs: uv takes a project's settings from there.
-    waiting:
-        Called several times a second; what it raises ends uv.
-    env:
-        Variables over those of this process.
-
-    Raises
-    ------
-    NotInstalled
-        There is no uv.
+    See `programs.run`. Raises ``NotInstalled`` where there is no uv.
     """
-    command = [_program(), *arguments]
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env={**environment(), **env},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        try:
-            output = _output(process, waiting).decode("utf-8", "replace")
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    return Done(process.returncode, output)
-
-
-def _output(process: subprocess.Popen[bytes], waiting: Callable[[], object]) -> bytes:
-    while True:
-        try:
-            return process.communicate(timeout=_TELL)[0]
-        except subprocess.TimeoutExpired:
-            waiting()
+    return programs.run([_program(), *arguments], folder, {**environment(), **env}, waiting)
 
 
 def environment() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import tarfile
 import threading
 import zipfile
@@ -121,6 +122,7 @@ class Index:
         self.login = ""
         self.status = 0
         self.hashes = True
+        self.sizes = False  # they are told by pages in JSON, which this makes it give
         self.port = 0
 
     @property
@@ -153,6 +155,20 @@ class Index:
         )
         return "".join(links).encode() if found else None
 
+    def json_page(self, name: str) -> bytes | None:
+        """Return a page as PEP 691 and PEP 700 have it."""
+        found = [file for file in self.files if file.partition("-")[0].replace("_", "-") == name]
+        files = [
+            {
+                "filename": file,
+                "url": f"/files/{file}",
+                "size": len(self.files[file]),
+                "hashes": {"sha256": self.sha256(file)},
+            }
+            for file in found
+        ]
+        return json.dumps({"meta": {"api-version": "1.1"}, "name": name, "files": files}).encode() if found else None
+
 
 @contextmanager
 def package_index() -> Iterator[Index]:
@@ -173,8 +189,9 @@ def package_index() -> Iterator[Index]:
             elif index.status:
                 self._answer(index.status, b"")
             elif kind == "simple":
-                page = index.page(name)
-                self._answer(404 if page is None else 200, page or b"", {"Content-Type": "text/html"})
+                page = index.json_page(name) if index.sizes else index.page(name)
+                media_type = "application/vnd.pypi.simple.v1+json" if index.sizes else "text/html"
+                self._answer(404 if page is None else 200, page or b"", {"Content-Type": media_type})
             else:
                 self._file(name)
 

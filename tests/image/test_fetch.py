@@ -103,6 +103,12 @@ def test_a_server_that_is_not_there(index: Index, cache: Cache) -> None:
     assert caught.value.code == "index-unreachable"
 
 
+def test_an_address_that_is_none(cache: Cache) -> None:
+    wheel = LockedWheel("w", "1.0", "w-1.0-py3-none-any.whl", "http://host:x/w.whl", "a" * 64)
+    with pytest.raises(PackageIndexError, match="has no valid address"):
+        fetch([wheel], cache)
+
+
 @pytest.mark.parametrize("told", [True, False])
 def test_other_bytes_are_refused_with_both_digests(index: Index, cache: Cache, told: bool) -> None:
     wheel = locked(index, "w", sha256="a" * 64, told=told)

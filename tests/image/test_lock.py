@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mltrain.errors import MltrainError, PackageIndexError, ResolutionError
+from jupyter_mltrain.errors import InvalidInput, MltrainError, PackageIndexError, ResolutionError
 from jupyter_mltrain.image import lock as locking
 from jupyter_mltrain.image.cache import Cache
 from jupyter_mltrain.image.lock import credentials, resolve
 from jupyter_mltrain.image.locked import Lock
 from jupyter_mltrain.image.progress import Progress
 from jupyter_mltrain.image.pylock import read
-from jupyter_mltrain.image.sources import Wanted, from_file
+from jupyter_mltrain.image.sdist import build
+from jupyter_mltrain.image.sources import Wanted, from_file, from_kernel
 from jupyter_mltrain.image.target import Target
+from jupyter_mltrain.notebook.environment import Distribution
 from tests.image.environments import ALPINE, AMD64, ARM64
 from tests.image.package_index import Index, make_sdist, project_files, write_project
 
@@ -207,7 +209,12 @@ def test_a_lock_names_no_file_outside_of_the_root(cache: Cache, root: Path, inde
         'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = "dep"\nversion = "1.0"\n'
         f'wheels = [{{ path = "../{file}", hashes = {{ sha256 = "{index.sha256(file)}" }} }}]\n'
     )
-    with pytest.raises(MltrainError, match="leads out of the notebook's folder"):
+    with pytest.raises(InvalidInput, match="place of dep leads out of the notebook's folder"):
+        resolve(from_file(root / "pylock.toml", root), AMD64, cache)
+    (root / "pylock.toml").write_text(
+        'lock-version = "1.0"\ncreated-by = "x"\n[[packages]]\nname = "dep"\ndirectory = { path = ".." }\n'
+    )
+    with pytest.raises(InvalidInput, match="place of dep leads out of the notebook's folder"):
         resolve(from_file(root / "pylock.toml", root), AMD64, cache)
 
 
@@ -283,6 +290,22 @@ def test_cancelling_ends_the_resolver(index: Index, cache: Cache, wanted: Wanted
     assert files(resolve(wanted.including(["app"]), AMD64, cache)) == ["app-1.0-py3-none-any.whl"]
 
 
+def test_a_library_that_the_kernel_has_from_a_folder(index: Index, cache: Cache, root: Path, tmp_path: Path) -> None:
+    """Its version is the kernel's: it may come from a history that the build does not see."""
+    index.wheel("app", "1.0", requires=["mylib"])
+    files = project_files("mylib", "0.3")
+    files["backend.py"] = files["backend.py"].replace('"0.3", "py3', 'os.environ[VARIABLE], "py3')
+    files["backend.py"] = "VARIABLE = 'SETUPTOOLS_SCM_PRETEND_VERSION_FOR_MYLIB'\n" + files["backend.py"]
+    folder = write_project(tmp_path / "elsewhere", files)
+    installed = [Distribution("mylib", "0.3.dev7", url=folder.as_uri(), editable=True), Distribution("app", "1.0")]
+    lock = resolve(from_kernel(["app==1.0"], installed, root), AMD64, cache)
+    assert [(one.name, one.version) for one in lock.packages] == [("app", "1.0"), ("mylib", "0.3.dev7")]
+    assert [one.filename for one in build(lock, cache).wheels] == [
+        "app-1.0-py3-none-any.whl",
+        "mylib-0.3.dev7-py3-none-any.whl",
+    ]
+
+
 # --- what cannot be
 
 
@@ -334,6 +357,13 @@ def test_an_index_that_refuses(index: Index, cache: Cache, wanted: Wanted, statu
     with pytest.raises(PackageIndexError) as caught:
         resolve(wanted.including(["app"]), AMD64, cache)
     assert caught.value.code == code
+
+
+def test_what_uv_may_not_ask_for(index: Index, cache: Cache, wanted: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    with pytest.raises(ResolutionError, match="network was disabled") as caught:
+        resolve(wanted.including(["app"]), AMD64, cache)
+    assert "UV_OFFLINE" in caught.value.hint
 
 
 def test_an_index_that_is_not_there(

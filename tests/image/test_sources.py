@@ -46,7 +46,9 @@ def test_a_kernel_gives_its_versions_and_the_places_of_what_no_index_has(tmp_pat
     wanted = from_kernel(["numpy==1.26.4", "mylib[extra]==0.1", "jupyter-mltrain==0.1.0"], installed, tmp_path)
     assert wanted.requirements == ("numpy==1.26.4", f"mylib[extra] @ {lib.as_uri()}")
     assert wanted.constraints == (f"mylib @ {lib.as_uri()}", "tool @ git+https://example.com/tool@abc")
-    assert wanted.preferred == {"numpy": "1.26.4", "gone": "1.0"}
+    assert wanted.preferred == {"numpy": "1.26.4", "gone": "1.0", "mylib": "0.1", "tool": "2.0"}
+    marked = from_kernel(["mylib==0.1 ; python_version > '3'"], installed, tmp_path)
+    assert marked.requirements == (f"mylib @ {lib.as_uri()} ; python_version > '3'",)
 
 
 def test_what_the_runner_needs_is_added_but_not_this_project(tmp_path: Path) -> None:

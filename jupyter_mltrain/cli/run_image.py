@@ -51,10 +51,11 @@ def run_image_command(image: str, as_json: bool, **options: Any) -> int:
     It runs as a pod of a job would, with the same parameters, inputs and outputs. An image needs no network to run;
     what its notebook does may. Ctrl-C stops it. Podman's and docker's own settings hold.
     """
+    from ..image import settings
     from ..image.containers import Engine, refusal
 
     engine = Engine.find(options["runtime"])
-    found = engine.pull(image)
+    found = engine.pull(image, plain_http=settings.load().plain_http)
     program = _program(engine, found)
     container, output = _container(program, found, options)
     run = ContainerRun(engine, container, program, output, quiet=as_json)
@@ -83,7 +84,10 @@ def _program(engine: Engine, image: str) -> Program:
             continue
         if digest_of(content) != digest:
             break
-        return Program.from_dict(json.loads(content))
+        try:
+            return Program.from_dict(json.loads(content))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ImageError(f"The program in this image cannot be read: {error}.", hint=hint) from None
     raise ImageError(f"This image does not have the program {digest} that it is to run.", hint=hint)
 
 

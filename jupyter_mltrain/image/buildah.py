@@ -113,6 +113,12 @@ def add_packages(
     return done
 
 
+def kept(base: Path, packages: Sequence[str], folder: Path, *, compression: Compression = "zstd") -> Path | None:
+    """Return what `add_packages` made of the same before; None: it would have to be made. Looks, and does nothing."""
+    done = folder / _key(Layout(base).find().digest, packages, compression)
+    return done if (done / INDEX_FILE).exists() else None
+
+
 def _line(name: str, line: str) -> Progress:
     return Progress("layer", name, detail=line)
 

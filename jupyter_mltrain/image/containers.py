@@ -115,7 +115,7 @@ class Engine:
             hint="Install podman (Debian: apt-get install podman), or run the notebook itself: mltrain submit.",
         )
 
-    def pull(self, image: str) -> str:
+    def pull(self, image: str, *, plain_http: Sequence[str] = ()) -> str:
         """Make an image known to the engine and return its id.
 
         Parameters
@@ -123,6 +123,8 @@ class Engine:
         image:
             A reference, an OCI layout folder or an OCI archive. A registry that cannot be asked is no matter where the
             engine has the image.
+        plain_http:
+            Registries without TLS, beside those of this machine. docker has a list of its own.
 
         Raises
         ------
@@ -133,7 +135,7 @@ class Engine:
         if path.exists() and (path.is_file() or (path / INDEX_FILE).exists()):
             return self._load(path)
         reference = str(Reference.parse(image))
-        pulled = self._call("pull", "--quiet", *self._plain_http(reference), reference)
+        pulled = self._call("pull", "--quiet", *self._insecure(reference, plain_http), reference)
         if pulled.returncode and self._call("image", "inspect", reference).returncode:
             raise NotFound(
                 f"{self.name} cannot get the image {image!r}: {_last_line(pulled.stderr)}",
@@ -265,11 +267,11 @@ class Engine:
             return tuple(part for gpu in gpus.split(",") for part in ("--device", f"nvidia.com/gpu={gpu}"))
         return ("--gpus", gpus if gpus == "all" else f'"device={gpus}"')
 
-    def _plain_http(self, reference: str) -> tuple[str, ...]:
+    def _insecure(self, reference: str, plain_http: Sequence[str]) -> tuple[str, ...]:
         """podman insists on TLS also of a registry on this machine; docker does not."""
         host = Reference.parse(reference).registry
         loopback = any(host == name or host.startswith(f"{name}:") for name in _LOOPBACK)
-        return ("--tls-verify=false",) if loopback and self.name == "podman" else ()
+        return ("--tls-verify=false",) if self.name == "podman" and (loopback or host in plain_http) else ()
 
     def _command(self, *arguments: str) -> list[str]:
         quiet = ("--log-level", "error") if self.name == "podman" else ()

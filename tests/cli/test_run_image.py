@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from jupyter_mltrain.notebook.program import Program
 from tests.image.base_image import Layout, debian_base
+from tests.image.registry_server import registry_server
 from tests.image.runnable import image_of, packages, podman_environment, program_of
 from tests.support import Mltrain
 
@@ -166,6 +168,34 @@ def test_an_archive_runs_too(mltrain: Mltrain, image: Any, tmp_path: Path) -> No
     archive = tmp_path / "image.tar"
     subprocess.run(["tar", "-C", image(), "-cf", archive, "."], check=True)
     assert mltrain.json("run-image", archive, "--network", "none", *packages())["status"] == "succeeded"
+
+
+def test_an_image_of_a_registry_on_this_machine_is_pulled(mltrain: Mltrain, image: Any, tmp_path: Path) -> None:
+    with registry_server(tmp_path / "registry") as registry:
+        name = f"{registry.host}/me/train:1"
+        copy = ["skopeo", "copy", "--dest-tls-verify=false", f"oci:{image()}:latest", f"docker://{name}"]
+        subprocess.run(copy, check=True, capture_output=True)
+        found = mltrain.json("run-image", name, "--network", "none", *packages())
+        assert (found["image"], found["status"]) == (name, "succeeded")
+    found = mltrain.json("run-image", name, "--network", "none", *packages())
+    assert found["status"] == "succeeded", "the registry is gone, but podman has the image"
+
+
+def test_a_terminal_gets_a_panel_that_is_drawn_over_itself(mltrain: Mltrain, image: Any) -> None:
+    command = mltrain.command("run-image", image(), "--network", "none", *packages())
+    line = " ".join(shlex.quote(part) for part in command)
+    done = subprocess.run(
+        ["script", "--quiet", "--return", "--command", line, "/dev/null"],
+        env={**mltrain.env, "TERM": "xterm-256color"},
+        cwd=mltrain.cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert "● Running" in done.stdout
+    assert "✓ Succeeded" in done.stdout
+    assert "\x1b[1A" in done.stdout, "lines are drawn again"
 
 
 def test_without_a_runtime_the_hint_names_one(mltrain: Mltrain) -> None:

@@ -142,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._forward(fault)
 
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_CONNECT = do_GET
 
     def log_message(self, *arguments: object) -> None:
         pass

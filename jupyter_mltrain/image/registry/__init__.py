@@ -13,6 +13,7 @@ Each in a room of its own::
 
 from __future__ import annotations
 
+from .. import http  # noqa: F401 - before anybody imports httpx
 from .client import ABSENT, ANY, Referrer, Registry
 from .credentials import ConfigFiles, Credentials, Given, Login
 from .options import Backoff, Options

@@ -145,6 +145,13 @@ class Registry:
             Repositories of the same registry that may have it.
         name:
             What reports call it, by default its digest.
+
+        Raises
+        ------
+        RegistryError
+            It could not be brought there; ``registry-digest``: it arrived as something else, or is something else.
+        StorageError
+            The file cannot be read.
         """
         return Upload(self._transport, repository, blob, source, name, report).run(mount_from)
 

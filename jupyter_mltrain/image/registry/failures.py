@@ -20,6 +20,7 @@ from .text import printable
 _FULL: Final = re.compile(r"no space left|quota|insufficient storage|storage limit|disk full|\"Err\":\s*28\b", re.I)
 _READ_ONLY: Final = re.compile(r"read[- ]?only", re.I)
 _NO_DIGEST: Final = frozenset({"DIGEST_INVALID", "SIZE_INVALID"})
+_LACKING: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 _TLS_WANTED: Final = re.compile(r"https", re.I)
 
 
@@ -101,6 +102,8 @@ def _verdict(answer: Answer, host: str, writing: bool, login: str) -> tuple[str,
         return "registry-unauthorised", login
     if answer.codes & _NO_DIGEST:
         return "registry-digest", "It arrived changed: try again; if it stays so, look at the proxies on the way."
+    if writing and answer.codes & _LACKING:
+        return "registry-incomplete", f"{host} has lost what it had: push again; if it stays so, ask who runs it."
     if answer.is_html and answer.status < 500:
         return "registry", f"A web page is no answer of a registry: is {host} one, and is the port right?"
     if answer.status == 404:

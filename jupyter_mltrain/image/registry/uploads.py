@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Literal
 from urllib.parse import quote
 
-from ...errors import RegistryError
+from ...errors import RegistryError, StorageError
 from ..oci import Descriptor
 from ..progress import Progress, Report
 from .auth import pull, push
@@ -65,9 +65,10 @@ class Upload:
         self._location = ""
         self._done = 0
         self._doubtful = False
+        self._resumed = False
 
     def run(self, mount_from: Sequence[str] = ()) -> Outcome:
-        """Bring the blob there. Raises ``RegistryError``."""
+        """Bring the blob there. Raises ``RegistryError``, and ``StorageError`` where the file cannot be read."""
         if self._is_there():
             return self._end("present")
         try:
@@ -148,6 +149,7 @@ class Upload:
             if answer.status < 300 and (done := _received(answer)):
                 self._location = answer.headers.get("location") or self._location
                 self._done = min(done, self._blob.size)
+                self._resumed = True
             else:
                 self.abandon()
         if not self._location:
@@ -214,11 +216,15 @@ class Upload:
             return _again(error)
         if answer.status == 413:
             return _again(error) if self._make_smaller() else error
-        if error.code == "registry-digest" or self._changed_way:
+        if error.code == "registry-digest" and self._resumed:
+            # What it kept of the broken request was not what it said.
+            self._resumed = False
+        elif error.code == "registry-digest" or self._changed_way:
             return _again(error) if answer.status in _LOST else error
-        # Some registries take blobs in one request only, and others only in pieces.
-        self._changed_way = True
-        self._whole = not self._whole
+        else:
+            # Some registries take blobs in one request only, and others only in pieces.
+            self._changed_way = True
+            self._whole = not self._whole
         self.abandon()
         self._done = 0
         return _again(error)
@@ -250,7 +256,13 @@ class Upload:
         return read
 
     def _open(self) -> BinaryIO:
-        return self._source.open("rb") if isinstance(self._source, Path) else self._source()
+        if not isinstance(self._source, Path):
+            return self._source()
+        try:
+            return self._source.open("rb")
+        except OSError as error:
+            why = f"{str(self._source)!r} cannot be read: {error.strerror}"
+            raise StorageError(f"{self._what} failed: {why}.", hint="Was it removed meanwhile? Build again.") from error
 
     def _tell(self, done: int) -> None:
         self._report(Progress("push", self._name, done, self._blob.size))

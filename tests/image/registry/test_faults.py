@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jupyter_mltrain.errors import RegistryError
 from jupyter_mltrain.image import oci
 from jupyter_mltrain.image.progress import Progress
+from jupyter_mltrain.image.registry import Backoff
 from tests.image.fault_proxy import Proxy, fault_proxy
 from tests.image.registry_client import KiB, MiB, Pauses, client, make_blob, push_image, quick
 from tests.image.registry_server import RegistryServer
@@ -92,6 +96,34 @@ def test_any_one_request_may_fail(debian_proxy: Proxy, tmp_path: Path, size: int
         assert here.ensure_blob("me/b", blob.descriptor, blob.path) == "pushed"
         here.download_blob("me/b", blob.descriptor, out := io.BytesIO())
     assert out.getvalue() == blob.data
+
+
+FAULT = st.tuples(
+    st.sampled_from(["GET", "HEAD", "POST", "PATCH", "PUT"]),
+    st.sampled_from(
+        [{"status": 500}, {"status": 429}, {"lost": True}, {"after_upload": 0}, {"after_upload": 70_000}],
+    ),
+)
+
+
+@settings(max_examples=40)
+@given(st.lists(FAULT, max_size=4), st.integers(1, 300_000), st.integers(0, 300_000), st.integers(60_000, 300_000))
+def test_as_many_faults_as_there_are_tries(
+    tmp_path_factory: pytest.TempPathFactory,
+    faults: list[tuple[str, dict[str, Any]]],
+    size: int,
+    whole: int,
+    piece: int,
+) -> None:
+    blob = make_blob(tmp_path_factory.mktemp("blob"), size)
+    with small_registry() as small, fault_proxy(small.host) as proxy:
+        for method, kind in faults:
+            proxy.fails(method, "blobs", **kind)
+        with client(proxy.host, whole=whole, piece=piece) as here:
+            here.ensure_blob("me/b", blob.descriptor, blob.path)
+            here.download_blob("me/b", blob.descriptor, out := io.BytesIO())
+        assert small.blobs == {blob.descriptor.digest: blob.data}
+        assert out.getvalue() == blob.data
 
 
 def test_manifests_are_asked_for_and_put_again(debian_proxy: Proxy, tmp_path: Path) -> None:
@@ -207,6 +239,21 @@ def test_a_piece_out_of_order_is_put_right(small: SmallRegistry, proxy: Proxy, t
     with client(proxy.host) as here:
         assert here.ensure_blob("me/b", blob.descriptor, blob.path) == "pushed"
     assert small.started == 1
+    assert small.blobs[blob.descriptor.digest] == blob.data
+
+
+def test_a_registry_that_kept_something_else(small: SmallRegistry, proxy: Proxy, tmp_path: Path) -> None:
+    """Its sum is wrong in the end: then all is sent once more, and not for ever."""
+    blob = make_blob(tmp_path, MiB)
+
+    def spoil(seconds: float) -> None:
+        if "1" in small.uploads:
+            small.uploads["1"][0] ^= 1
+
+    proxy.fails("PATCH", "uploads", after_upload=100 * KiB)
+    with client(proxy.host, backoff=Backoff(sleep=spoil)) as here:
+        assert here.ensure_blob("me/b", blob.descriptor, blob.path) == "pushed"
+    assert small.started == 2
     assert small.blobs[blob.descriptor.digest] == blob.data
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mltrain.errors import RegistryError
+from jupyter_mltrain.errors import RegistryError, StorageError
 from jupyter_mltrain.image import oci
 from jupyter_mltrain.image.progress import Progress
 from jupyter_mltrain.image.registry import ABSENT, Registry
@@ -124,6 +124,13 @@ def test_a_source_that_is_shorter_than_it_says(registry: RegistryServer, tmp_pat
     with client(registry.host) as here, pytest.raises(RegistryError, match="1 bytes fewer") as caught:
         here.ensure_blob("me/b", blob.descriptor, blob.path)
     assert caught.value.code == "registry-digest"
+
+
+def test_a_source_that_is_gone(registry: RegistryServer, tmp_path: Path) -> None:
+    blob = make_blob(tmp_path, 100 * KiB)
+    blob.path.unlink()
+    with client(registry.host) as here, pytest.raises(StorageError, match="No such file"):
+        here.ensure_blob("me/b", blob.descriptor, blob.path)
 
 
 @pytest.mark.parametrize("size", [64 * KiB, MiB], ids=["whole", "pieces"])

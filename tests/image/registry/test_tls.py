@@ -188,6 +188,20 @@ def test_the_proxy_that_is_set_is_used(web_proxy: Proxy) -> None:
     assert {seen.headers["Host"] for seen in web_proxy.seen} == {host}
 
 
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("docker.io", "registry-1.docker.io:443"), ("ghcr.example:8443", "ghcr.example:8443")],
+)
+def test_tls_goes_through_the_proxy_unseen(
+    web_proxy: Proxy, monkeypatch: pytest.MonkeyPatch, host: str, address: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{web_proxy.host}")
+    web_proxy.fails("CONNECT", "", status=403)
+    with client(host) as here, pytest.raises(RegistryError, match="through the proxy"):
+        here.has_blob("me/model", NOBODY)
+    assert [(seen.method, seen.path) for seen in web_proxy.seen] == [("CONNECT", address)]
+
+
 def test_no_proxy_is_heeded(web_proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     host = "registry.invalid:5000"
     monkeypatch.setenv("NO_PROXY", "registry.invalid")

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InvalidInput
-from .context import with_service
 from .output import columns, json_option, print_findings, print_json
 from .transfer import in_words, transfer
 
 if TYPE_CHECKING:
-    from ..service import Request, Service
     from ..service.images import BuiltImage, ImagePlan, ImageRequest, LayerPlan, PlatformPlan
+    from ..service.request import Request
 
 _STATES = {"present": "✓ in registry", "cached": "● cached", "known": "◐ known", "new": "○ to build"}
 _FROM_SETTINGS = "."
@@ -61,23 +60,20 @@ def build_command(notebook: Path, dry_run: bool, force: bool, as_json: bool, **o
 
     The image is the same to the byte for the same input; only what the registry lacks is pushed.
     """
+    from ..service import imaging
+
     request, wanted = _request(notebook, options), _wanted(notebook, options)
-
-    async def work(service: Service) -> int:
-        if dry_run:
-            return _show(await service.plan_image(request, wanted), as_json)
-        with transfer(quiet=as_json) as report:
-            on_plan = None if as_json else _print_plan
-            built = await service.build_image(request, wanted, report=report, force=force, on_plan=on_plan)
-        print_json(built.to_dict()) if as_json else _print_built(built)
-        return 0
-
-    return with_service("local", work)
+    if dry_run:
+        return _show(imaging.plan_image(request, wanted), as_json)
+    with transfer(quiet=as_json) as report:
+        on_plan = None if as_json else _print_plan
+        built = imaging.build_image(request, wanted, report=report, force=force, on_plan=on_plan)
+    print_json(built.to_dict()) if as_json else _print_built(built)
+    return 0
 
 
 def _request(notebook: Path, options: dict[str, Any]) -> Request:
-    from ..service import Request
-    from ..service.request import parse_gpu
+    from ..service.request import Request, parse_gpu
 
     framework = {} if options["framework"] == "auto" else {"framework": options["framework"]}
     roles = {"resources": {}, "gpu": parse_gpu(options["gpu"])} if options["gpu"] else {}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..model.findings import Finding, Severity
+from .harmless import Harmless
 
 _one_at_a_time: Final = threading.Lock()  # detect-secrets keeps its settings in a global
 # What every detector of detect-secrets needs at least: 26 of them take their time for each line.
@@ -31,10 +32,12 @@ def likely_secrets(pieces: Iterable[tuple[Mapping[str, Any], str]]) -> list[Find
         for number, line in enumerate(source.split("\n"), start=1):
             if _WORTH_A_LOOK.search(line):
                 places.setdefault(" ".join(line.splitlines()), []).append({**where, "line": number})
-    lines = list(places)
+    harmless = Harmless("detect_secrets", _WORTH_A_LOOK.pattern)
+    lines = harmless.without(places)
     kinds: dict[int, set[str]] = {}
-    for kind, number in _scan("\n".join(lines)):
+    for kind, number in _scan("\n".join(lines)) if lines else ():
         kinds.setdefault(number, set()).add(kind)
+    harmless.keep(line for number, line in enumerate(lines, start=1) if number not in kinds)
     return [_finding(kinds[number], place) for number in sorted(kinds) for place in places[lines[number - 1]]]
 
 

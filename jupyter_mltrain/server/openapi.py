@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from ..model.spec import json_schema
-from ..service.planning import package_version
+from ..service.version import package_version
 from . import wire
 from .endpoint import JSON, TEXT, Endpoint
 from .handlers.base import ROOT, Handler

@@ -78,7 +78,7 @@ def _rebuilt(job: JobStatus, job_id: str, changes: Changes, values: Mapping[str,
     """Build the manifest anew from the spec that the job carries."""
     from .. import manifests
     from ..model.spec import parse_spec
-    from .planning import package_version
+    from .version import package_version
 
     notes = _annotations(job)
     if labels.ANNOTATION_SPEC not in notes or labels.ANNOTATION_PROGRAM not in notes:

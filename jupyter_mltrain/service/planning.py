@@ -13,6 +13,7 @@ from ..notebook.program import Program
 from ..notebook.provenance import Provenance
 from .places import check_places
 from .request import Plan, Request, new_job_id
+from .version import package_version
 
 _TRAINING_ROLES = ("Chief", "Master", "Worker")
 _PATH_ENDINGS = ("_dir", "_path", "_file", "_folder")
@@ -183,10 +184,3 @@ def _commit(provenance: Provenance) -> str | None:
     if provenance.commit is None:
         return None
     return f"{provenance.commit}-dirty" if provenance.dirty else provenance.commit
-
-
-def package_version() -> str:
-    """Return the version of this project."""
-    from importlib.metadata import version
-
-    return version("jupyter_mltrain")

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -16,9 +17,17 @@ import zstandard
 
 from jupyter_mltrain.errors import ImageError, NotInstalled, ResolutionError
 from jupyter_mltrain.image import buildah
+from jupyter_mltrain.image.blueprint import Payload
+from jupyter_mltrain.image.build import Builder, Order
+from jupyter_mltrain.image.cache import Cache
 from jupyter_mltrain.image.layout import Layout as Reader
+from jupyter_mltrain.image.oci import Platform
 from jupyter_mltrain.image.progress import Progress
+from jupyter_mltrain.image.settings import Settings
+from jupyter_mltrain.image.sources import Wanted
 from tests.image import base_image
+from tests.image.runnable import podman_environment, program_of
+from tests.support import Mltrain
 
 needs_buildah = pytest.mark.skipif(
     not buildah.is_installed() or os.geteuid() != 0, reason="buildah is not installed, or this is not root"
@@ -118,6 +127,33 @@ def test_what_a_killed_build_left_is_removed_by_the_next(debian_base: base_image
     assert list(folder.glob("*.work"))
     made = buildah.add_packages(debian_base.folder, ["hello"], folder)
     assert (made / "index.json").exists()
+
+
+@needs_buildah
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not shutil.which("podman"), reason="podman is not installed")
+def test_a_notebook_runs_on_a_base_with_packages(debian_base: base_image.Layout, tmp_path: Path) -> None:
+    runs = program_of("import subprocess\nprint(subprocess.check_output(['hello'], text=True))")
+    payload = Payload("train", "train.ipynb", "python3", runs.content, {}, "0.1.0")
+    (tmp_path / "cwd").mkdir()
+    order = Order(
+        payload,
+        f"oci:{debian_base.folder}:{debian_base.tag}",
+        Wanted(tmp_path / "cwd"),
+        (Platform.parse(platform.machine()),),
+        system=("hello",),
+    )
+    with Builder(Cache(tmp_path / "cache"), Settings()) as builder:
+        ground = builder.ground(order, order.platforms[0])
+        builder.build(order, [ground], push=None, output=tmp_path / "image")
+    mltrain = Mltrain(tmp_path / "home", tmp_path / "cwd")
+    mltrain.env |= podman_environment(tmp_path / "podman")
+    try:
+        assert mltrain.json("run-image", tmp_path / "image", "--network", "none")["status"] == "succeeded"
+        assert "Hello, world!" in (mltrain.cwd / "outputs" / "train.ipynb").read_text()
+    finally:
+        subprocess.run(["umount", str(tmp_path / "podman" / "storage" / "overlay")], capture_output=True)
 
 
 def processes_of(folder: Path) -> list[str]:

@@ -16,7 +16,7 @@ from ..errors import ImageError, RegistryError
 from . import oci
 from .base_manifest import choose_manifest, read_manifest
 from .cache import Cache
-from .inspection import BasePython, Inspection, inspect
+from .inspected import BasePython, Inspection
 from .pins import Pins
 from .progress import Progress, Report, ignore
 
@@ -199,6 +199,8 @@ def _environment(config: Mapping[str, Any]) -> dict[str, str]:
 def _inspect(
     source: Source, config: Mapping[str, Any], layers: tuple[oci.Layer, ...], platform: oci.Platform, report: Report
 ) -> tuple[Inspection, tuple[oci.Layer, ...]]:
+    from .inspection import inspect  # which is loaded for the first look only
+
     total = sum(layer.descriptor.size for layer in layers)
     read: dict[int, int] = {}
 

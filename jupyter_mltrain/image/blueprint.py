@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
 
 from ..errors import ImageError
-from . import layer, oci, own, sbom, skeleton, wheel
+from . import layer, oci, own, sbom, skeleton
 from .annotations import Origin
 from .arrange import arrange
 from .base import Base
@@ -20,7 +20,7 @@ from .config import Runtime
 from .layer import Entry, LayerWriter
 from .locked import Lock, LockedWheel
 from .reference import Reference
-from .venv import PROGRAMS, Venv, in_layer
+from .venv import PROGRAMS, WHEELS, Venv, in_layer
 
 Kind = Literal["wheel", "wheels", "environment", "program"]
 
@@ -151,7 +151,7 @@ def _wheels(venv: Venv, lock: Lock, compression: Compression, *, taken: int) -> 
         key = _key(
             compression,
             kind="wheels",
-            format=[layer.FORMAT, wheel.FORMAT],
+            format=[layer.FORMAT, WHEELS],
             venv=[venv.path, venv.python],
             wheels=[[one.filename, one.sha256] for one in group.wheels],
         )
@@ -162,6 +162,8 @@ def _wheels(venv: Venv, lock: Lock, compression: Compression, *, taken: int) -> 
 def _write_wheels(
     venv: Venv, wheels: Iterable[LockedWheel], compression: Compression, out: BinaryIO, files: Wheels
 ) -> oci.Layer:
+    from . import wheel
+
     writer = LayerWriter(out, compression)
     for one in wheels:
         wheel.add_wheel(writer, files[one.sha256], venv, filename=one.filename)

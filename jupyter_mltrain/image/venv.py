@@ -8,6 +8,8 @@ from typing import Final
 ENVIRONMENT: Final = "/opt/mltrain/venv"
 PROGRAMS: Final = "/opt/mltrain/programs"
 """Where programs lie in an image, each in a folder of its own."""
+WHEELS: Final = 1
+"""Changes when the same wheel becomes other files; belongs to every key of a layer that has wheels."""
 
 
 @dataclass(frozen=True, slots=True)

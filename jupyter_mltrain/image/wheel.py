@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
     from installer.scripts import ScriptSection
 
-FORMAT: Final = 1
-"""Changes when the same wheel becomes other files; belongs to every key of a layer that has wheels."""
 _INSTALLER: Final = b"jupyter_mltrain\n"
 _PLACEHOLDER: Final = b"#!python"  # what a wheel's scripts have instead of an interpreter
 _LONGEST_LINE: Final = 4096

@@ -6,58 +6,21 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from .. import oci
+from ..inspected import BasePython, Inspection
 from .packages import find_packages
-from .python import BasePython, find_python
+from .python import find_python
 from .tree import Tree
 from .unpack import LayerReader
 
 __all__ = ["BasePython", "Inspection", "inspect"]
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What is in an image.
-
-    Attributes
-    ----------
-    installed:
-        Packages that its Python has: name as indexes write it -> version.
-    passwd, group:
-        Content of the files in ``/etc``, ``b""`` where they are missing.
-    system:
-        Name of the distribution, for people; ``""`` where the image does not tell.
-    shell:
-        Whether there is a ``/bin/sh``.
-    """
-
-    python: BasePython
-    installed: Mapping[str, str]
-    passwd: bytes
-    group: bytes
-    system: str
-    shell: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
-        texts = {name: base64.b64encode(getattr(self, name)).decode() for name in ("passwd", "group")}
-        return {**asdict(self), **texts}
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> Inspection:
-        """Read what `to_dict` gives."""
-        family, version = document["python"]["libc"]
-        python = BasePython(**{**document["python"], "libc": (family, tuple(version))})
-        texts = {name: base64.b64decode(document[name]) for name in ("passwd", "group")}
-        return cls(**{**document, **texts, "python": python})
 
 
 def inspect(

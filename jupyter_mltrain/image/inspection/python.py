@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
 from ...errors import ImageError
-from ..target import Libc
+from ..inspected import BasePython
 from .libc import find_libc
 from .tree import File, Tree
 
@@ -23,36 +22,6 @@ DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 _WELL_KNOWN: Final = ("/opt/conda/bin", "/opt/venv/bin", "/opt/bitnami/python/bin")
 _OTHERS: Final = {"pypy": "PyPy", "graalpy": "GraalPy"}
 _OWN_BASE: Final = "Take a base image with Python 3.11 or later, such as docker.io/library/python:3.12-slim."
-
-
-@dataclass(frozen=True, slots=True)
-class BasePython:
-    """A Python interpreter in an image.
-
-    Attributes
-    ----------
-    path:
-        The program itself, without links: ``/usr/local/bin/python3.11``.
-    version:
-        ``3.11.9``; with ``.0`` where the image does not tell the last part.
-    prefix:
-        The folder whose ``lib/python3.11`` is the standard library: ``/usr/local``.
-    environment:
-        The virtual environment that ``python`` starts in this image, ``""`` where it is none.
-    libc:
-        Family and version of its C library: ``("glibc", (2, 36))``.
-    """
-
-    path: str
-    version: str
-    prefix: str
-    libc: Libc
-    environment: str = ""
-
-    @property
-    def minor(self) -> str:
-        """Its version as wheels and folders have it: ``3.11``."""
-        return ".".join(self.version.split(".")[:2])
 
 
 class _TooOld(ImageError):

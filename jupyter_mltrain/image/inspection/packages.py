@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from ..inspected import BasePython, library_folders
+from ..inspected import BasePython
+from .python import library_folders
 from .tree import File, Folder, Node, Tree
 
 _METADATA = {".dist-info": "METADATA", ".egg-info": "PKG-INFO"}

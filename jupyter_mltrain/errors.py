@@ -135,7 +135,7 @@ class RegistryError(MltrainError):
 
     ``code`` tells which: ``registry-unreachable``, ``registry-unauthorised``, ``registry-read-only``,
     ``registry-not-found``, ``registry-full``, ``registry-moved`` (a tag changed meanwhile), ``registry-digest`` (bytes
-    that are not what their digest says), else ``registry``.
+    that are not what their digest says), ``registry-incomplete`` (it lacks blobs of a manifest), else ``registry``.
     """
 
     code = "registry"

@@ -1,4 +1,4 @@
-"""``mltrain export``: a notebook as script, manifest or program."""
+"""``mltrain export``: a notebook as script, manifest, Dockerfile or program."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 @click.argument("notebook", type=click.Path(path_type=Path))
 @click.option("--script", "what", flag_value="script", default=True, help="A .py for plain python [default].")
 @click.option("--manifest", "what", flag_value="manifest", help="The TFJob, PyTorchJob or Job as YAML.")
+@click.option("--dockerfile", "what", flag_value="dockerfile", help="A Dockerfile of the notebook's image.")
 @click.option("--program", "what", flag_value="program", help="The frozen program, as a folder.")
-@click.option("-o", "--to", "target", type=click.Path(path_type=Path), help="Target file; folder for a program.")
+@click.option(
+    "-o", "--to", "target", type=click.Path(path_type=Path), help="Target file; folder for a program or a Dockerfile."
+)
 @training_options
 @json_option
 @backend_option
 def export_command(notebook: Path, what: str, target: Path | None, as_json: bool, backend: str, **options: Any) -> int:
-    """Write NOTEBOOK as script, manifest or program, on standard output where no target is named."""
+    """Write NOTEBOOK as script, manifest, Dockerfile or program, on standard output where no target is named."""
     from .submit import request_from_options
 
     async def work(service: Service) -> Export:

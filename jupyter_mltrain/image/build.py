@@ -6,14 +6,15 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from . import archive, layout, lock, oci, own, sdist
+from ..errors import RegistryError
 from . import base as bases
+from . import fetch, layout, lock, oci, own
 from .annotations import REF_NAME, describe, shared
 from .base import Base
 from .base_sources import FromLayout, FromRegistry, Kept
@@ -31,6 +32,9 @@ from .settings import Settings
 from .shared import Keyed, Shared
 from .sources import Wanted
 from .target import Target
+
+if TYPE_CHECKING:
+    from .dockerfile import Dockerfile
 
 _ARCHIVE: Final = ".tar"
 _LAYOUTS: Final = ("oci:", "oci-archive:")
@@ -116,8 +120,7 @@ class Builder:
     def ground(self, order: Order, platform: oci.Platform, *, push: Reference | None = None) -> Ground:
         """Find the base image and lock the environment for a platform: nothing is made but what is kept of that."""
         found, source = self._base(order, platform, push)
-        family, version = found.python.libc
-        target = Target(platform, found.python.version, ("musl" if family == "musl" else "glibc", version))
+        target = Target(platform, found.python.version, found.python.libc)
         wanted = order.wanted.including(own.REQUIREMENTS)
         locked = lock.resolve(wanted, target, self.cache, report=self._report, build=self._settings.build_packages)
         return Ground(found, source, locked)
@@ -126,6 +129,8 @@ class Builder:
         """Say what the image is made of; packages that have no wheel are built for that."""
         built = ground.lock
         if built.sources:
+            from . import sdist
+
             built = sdist.build(built, self.cache, report=self._report, credentials=self._logins(order))
         return draw(
             order.payload,
@@ -134,6 +139,24 @@ class Builder:
             self.cache,
             compression=order.compression,
             reference=_reference(order),
+            variables=order.variables,
+        )
+
+    def dockerfile(self, order: Order, platform: oci.Platform) -> Dockerfile:
+        """Return the Dockerfile of the image; packages that have no wheel are built for that."""
+        from . import dockerfile, sdist
+
+        ground = self.ground(replace(order, system=()), platform)
+        logins = self._logins(order)
+        built = sdist.build(ground.lock, self.cache, report=self._report, credentials=logins)
+        local = [wheel for wheel in built.wheels if not wheel.url.startswith("http")]
+        return dockerfile.draw(
+            order.payload,
+            ground.base,
+            built,
+            reference=_reference(replace(order, system=())),
+            packages=order.system,
+            wheels=fetch.fetch(local, self.cache, self._report, credentials=logins),
             variables=order.variables,
         )
 
@@ -188,7 +211,7 @@ class Builder:
         """Make an image and bring it to a repository, a layout folder or an archive; with neither, into the cache."""
         start = time.monotonic()
         traffic = Traffic()
-        moved = self._tag(push)
+        before = self._tag(push)
         images = [self._image(order, ground, push, output is not None, traffic) for ground in grounds]
         said = shared(*(json.loads(each.manifest).get("annotations", {}) for each in images))
         name = push or Reference("localhost", component(order.payload.name))
@@ -196,15 +219,34 @@ class Builder:
         if output is not None:
             self._write(output, contents, grounds)
         if push is not None:
-            self._publish(push, contents, moved)
+            try:
+                self._publish(push, contents, before)
+            except RegistryError as error:
+                if error.code != "registry-incomplete":
+                    raise
+                traffic.present = 0
+                for ground in grounds:
+                    self._image(order, ground, push, output is not None, traffic, trusting=False)
+                self._publish(push, contents, before)
         digests = {str(each.platform): each.digest for each in images}
         return Result(contents.image.digest, digests, traffic, time.monotonic() - start)
 
-    def _image(self, order: Order, ground: Ground, push: Reference | None, keep: bool, traffic: Traffic) -> Image:
+    def _image(
+        self,
+        order: Order,
+        ground: Ground,
+        push: Reference | None,
+        keep: bool,
+        traffic: Traffic,
+        *,
+        trusting: bool = True,
+    ) -> Image:
+        """Make one platform's image. Without ``trusting`` the registry's own list of layers, which may be older than a
+        loss of blobs, does not count."""
         blueprint = self.draw(order, ground)
         target = None if push is None else self._repository(order, push, traffic)
         listed = None
-        if target is not None and push is not None:
+        if target is not None and trusting:
             listed = Shared(target.registry, target.name, self.cache).layers(blueprint.environment)
             target.known = listed or frozenset()
         making = Making(
@@ -276,6 +318,8 @@ class Builder:
             source = next(each.source for each in grounds if blob.digest in _digests(each.base))
             return source.path(blob)
 
+        from . import archive
+
         write = archive.write if output.suffix == _ARCHIVE else layout.write
         write(output, contents, path, report=self._report)
 
@@ -294,6 +338,8 @@ def _layout(text: str) -> FromLayout:
     path, colon, tag = rest.rpartition(":")
     if not colon or Path(rest).exists():
         path, tag = rest, ""
+    from . import archive
+
     reader = archive.Archive(Path(path)) if kind == "oci-archive" else layout.Layout(Path(path))
     return FromLayout(reader, tag)
 

@@ -26,6 +26,7 @@ BASE: Final = "application/vnd.jupyter-mltrain.base.v1+json"
 _KEY: Final = PREFIX + "key"
 _DIFF_ID: Final = PREFIX + "diff-id"
 _UNPACKED: Final = PREFIX + "unpacked"
+_NOTHING_TOLD: Final = frozenset({"registry", "registry-not-found", "registry-digest"})
 _SHORT: Final = 32  # hexadecimal digits of a hash in a tag
 
 
@@ -70,7 +71,15 @@ class Shared:
         if found is None:
             return None
         out = BytesIO()
-        self._registry.download_blob(self._repository, oci.Descriptor.from_dict(found["layers"][0]), out)
+        try:
+            blob = oci.Descriptor.from_dict(found["layers"][0])
+            self._registry.download_blob(self._repository, blob, out)
+            json.loads(out.getvalue())
+        except (KeyError, IndexError, TypeError, ValueError):
+            return None
+        except RegistryError as error:
+            _raise_unless_untold(error)
+            return None
         return out.getvalue()
 
     def put_base(self, digest: str, document: bytes) -> None:
@@ -83,9 +92,8 @@ class Shared:
         try:
             _, data = self._registry.get_manifest(self._repository, tag)
         except RegistryError as error:
-            if error.code == "registry-not-found":
-                return None
-            raise
+            _raise_unless_untold(error)
+            return None
         document = json.loads(data)
         return document if document.get("artifactType") == kind else None
 
@@ -95,6 +103,12 @@ class Shared:
 
     def _put_blob(self, blob: oci.Descriptor, data: bytes) -> None:
         self._registry.ensure_blob(self._repository, blob, partial(BytesIO, data))
+
+
+def _raise_unless_untold(error: RegistryError) -> None:
+    """Raise an error, unless it only means that the registry has nothing, or nothing that it can still read."""
+    if error.code not in _NOTHING_TOLD:
+        raise error
 
 
 def _layers_tag(environment: str) -> str:

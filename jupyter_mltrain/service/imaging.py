@@ -20,7 +20,7 @@ from ..image.reference import Reference
 from ..image.requirements_file import name_of
 from ..model.findings import Finding, Severity
 from .images import BuiltImage, ImagePlan, ImageRequest, LayerPlan, LayerState, PlatformPlan
-from .request import Request
+from .request import Export, Request
 from .version import package_version
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def plan_image(request: Request, wanted: ImageRequest, report: Report = ignore) 
         What `Builder` raises, and what freezing a notebook does.
     """
     asked, settled = _ask(request, wanted)
+    _check_builder(settled.builder, asked.order.system)
     with Builder(Cache(), settled, report) as builder:
         return _planned(builder, asked, _grounds(builder, asked))
 
@@ -84,6 +85,7 @@ def build_image(
         What `Builder` raises, and what freezing a notebook does.
     """
     asked, settled = _ask(request, wanted)
+    _check_builder(settled.builder, asked.order.system)
     cache = Cache()
     with Builder(cache, settled, report) as builder:
         _refuse(asked.order.payload.name, asked.findings, force)
@@ -103,6 +105,22 @@ def build_image(
         fetched=done.traffic.fetched,
         seconds=done.seconds,
     )
+
+
+def export_dockerfile(request: Request, wanted: ImageRequest, folder: Path | None, report: Report = ignore) -> Export:
+    """Write the Dockerfile of a notebook's image, with the folder that it is built in; None: return its text only.
+
+    Raises
+    ------
+    MltrainError
+        What `Builder` raises, and what freezing a notebook does.
+    """
+    asked, settled = _ask(request, wanted)
+    with Builder(Cache(), settled, report) as builder:
+        made = builder.dockerfile(asked.order, asked.order.platforms[0])
+    if folder is not None:
+        made.write(folder)
+    return Export(made.text, asked.findings, folder)
 
 
 def current_settings() -> settings.Settings:
@@ -152,9 +170,9 @@ def _ask(request: Request, wanted: ImageRequest) -> tuple[_Asked, settings.Setti
         variables=choice.environment,
         refresh=wanted.refresh,
     )
-    _check_builder(wanted.builder or settled.builder, system)
     findings = (*map(_stopping, frozen.findings), *order.wanted.findings)
-    return _Asked(order, _push(wanted, order), wanted.output, findings, _notes(wanted, root)), settled
+    asked = _Asked(order, _push(wanted, order), wanted.output, findings, _notes(wanted, root))
+    return asked, settled if not wanted.builder else replace(settled, builder=wanted.builder)
 
 
 def _payload(frozen: Frozen, program: Program) -> Payload:

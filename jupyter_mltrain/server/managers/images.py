@@ -89,7 +89,7 @@ class ImagesManager:
         async with plans.request(wanted.submission, _beside(image)) as (service, request):
             await plans.check(service, request)
             async with self._plans:
-                found = await service.export(request, wanted.what, None)
+                found = await service.export(request, wanted.what, None, image=_options(image, request))
         return wire.Export(text=found.text, findings=findings_view(found.findings))
 
     def list(self) -> wire.ImageBuilds:

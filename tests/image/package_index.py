@@ -122,7 +122,7 @@ class Index:
         self.login = ""
         self.status = 0
         self.hashes = True
-        self.sizes = False  # they are told by pages in JSON, which this makes it give
+        self.sizes = False  # whether its pages are JSON, which tells them, and wheels have their metadata beside them
         self.port = 0
 
     @property
@@ -155,6 +155,13 @@ class Index:
         )
         return "".join(links).encode() if found else None
 
+    def metadata(self, filename: str) -> bytes | None:
+        """Return what lies beside a wheel by PEP 658."""
+        if filename not in self.files:
+            return None
+        with zipfile.ZipFile(io.BytesIO(self.files[filename])) as wheel:
+            return wheel.read(next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")))
+
     def json_page(self, name: str) -> bytes | None:
         """Return a page as PEP 691 and PEP 700 have it."""
         found = [file for file in self.files if file.partition("-")[0].replace("_", "-") == name]
@@ -164,6 +171,7 @@ class Index:
                 "url": f"/files/{file}",
                 "size": len(self.files[file]),
                 "hashes": {"sha256": self.sha256(file)},
+                "core-metadata": file.endswith(".whl"),
             }
             for file in found
         ]
@@ -192,6 +200,8 @@ def package_index() -> Iterator[Index]:
                 page = index.json_page(name) if index.sizes else index.page(name)
                 media_type = "application/vnd.pypi.simple.v1+json" if index.sizes else "text/html"
                 self._answer(404 if page is None else 200, page or b"", {"Content-Type": media_type})
+            elif name.endswith(".metadata") and (metadata := index.metadata(name.removesuffix(".metadata"))):
+                self._answer(200, metadata)
             else:
                 self._file(name)
 

@@ -199,6 +199,7 @@ def test_of_two_wheels_with_the_same_file_the_first_counts(tmp_path: Path) -> No
     assert f"{SITE}/shared/more.py" in found
 
 
+@pytest.mark.slow
 def test_memory_does_not_depend_on_the_size_of_a_file(tmp_path: Path) -> None:
     """Half a gigabyte: what is held of it at once shows in the most that a process ever had."""
     code = """

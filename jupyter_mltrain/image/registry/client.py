@@ -102,14 +102,16 @@ class Registry:
 
         The repository has these as long as it has the manifest: one request in place of one for each layer.
         """
-        if self.head_manifest(repository, version) is None:
+        what = f"Pulling {_name(repository, version)}"
+        call = self._call("GET", repository, f"manifests/{version}", what, expect=(200, 404))
+        answer = self._transport.ask(call)
+        if answer.status == 404:
             return frozenset()
-        descriptor, content = self.get_manifest(repository, version)
-        document = json.loads(content)
+        descriptor, content = self._verified(call, version, answer)
         if descriptor.media_type in oci.INDEXES:
-            found = (self.blobs_of(repository, each["digest"]) for each in document.get("manifests", ()))
+            found = (self.blobs_of(repository, each["digest"]) for each in _manifests(content))
             return frozenset().union(*found)
-        return frozenset(each["digest"] for each in (document["config"], *document["layers"]))
+        return _blobs(content)
 
     def download_blob(
         self,
@@ -175,36 +177,20 @@ class Registry:
         RegistryError
             ``registry-moved``: the tag means something else than expected.
         """
-        scopes, digest = push(repository), oci.digest_of(manifest)
+        digest = oci.digest_of(manifest)
         if expected != ANY:
             self._check_unmoved(repository, version, {expected, digest})
-        what = f"Pushing {_name(repository, version)}"
-        call = Call(
-            "PUT",
-            f"{repository}/manifests/{version}",
-            what,
-            scopes,
-            (200, 201, 202),
-            {"Content-Type": media_type},
-            manifest,
-        )
-        self._check_digest(what, digest, self._transport.ask(call))
+        self._put(repository, version, manifest, media_type)
         if expected != ANY:
             self._check_unmoved(repository, version, {digest})
         return digest
 
     def put_referrer(self, repository: str, manifest: bytes, media_type: str) -> str:
         """Store a manifest that has a ``subject``, so that `referrers` finds it, and return its digest."""
-        document = json.loads(manifest)
         digest = oci.digest_of(manifest)
-        what = f"Pushing {_name(repository, digest)}"
-        headers = {"Content-Type": media_type}
-        call = Call(
-            "PUT", f"{repository}/manifests/{digest}", what, push(repository), (200, 201, 202), headers, manifest
-        )
-        answer = self._transport.ask(call)
-        self._check_digest(what, digest, answer)
+        answer = self._put(repository, digest, manifest, media_type)
         if "oci-subject" not in answer.headers:
+            document = json.loads(manifest)
             self._add_to_fallback(repository, document["subject"]["digest"], _entry(document, manifest, media_type))
         return digest
 
@@ -214,6 +200,13 @@ class Registry:
         entries = found if found is not None else self._fallback(repository, digest)
         every = tuple(Referrer(Descriptor.from_dict(each), str(each.get("artifactType", ""))) for each in entries)
         return tuple(each for each in every if kind in ("", each.kind))
+
+    def _put(self, repository: str, version: str, manifest: bytes, media_type: str) -> Answer:
+        what = f"Pushing {_name(repository, version)}"
+        path, headers = f"{repository}/manifests/{version}", {"Content-Type": media_type}
+        answer = self._transport.ask(Call("PUT", path, what, push(repository), (200, 201, 202), headers, manifest))
+        self._check_digest(what, oci.digest_of(manifest), answer)
+        return answer
 
     def _head(self, repository: str, version: str, scopes: Scopes) -> Descriptor | None:
         what = f"Looking for {_name(repository, version)}"
@@ -234,11 +227,7 @@ class Registry:
         self._check_digest(call.what, digest, answer)
         if ":" in version and version != digest:
             raise wrong_bytes(call.what, self.host, version, digest)
-        media_type = _media_type(answer)
-        try:
-            media_type = json.loads(answer.body).get("mediaType") or media_type
-        except (ValueError, AttributeError, RecursionError):
-            media_type = ""
+        media_type = _stated(answer.body, _media_type(answer))
         if media_type not in oci.MANIFESTS | oci.INDEXES:
             raise RegistryError(
                 f"{call.what} failed: {self.host} gave {printable(_media_type(answer)) or 'something'}, no manifest.",
@@ -255,7 +244,7 @@ class Registry:
         found = self._head(repository, version, push(repository))
         if (found.digest if found else ABSENT) not in allowed:
             raise RegistryError(
-                f"{self.host}/{_name(repository, version)[1:-1]} was changed by somebody else meanwhile: it is now "
+                f"{_name(repository, version)} of {self.host} was changed by somebody else meanwhile: it is now "
                 f"{short(found.digest) if found else 'gone'}.",
                 hint="Look at what it is now; push again, or to another tag.",
                 code="registry-moved",
@@ -320,11 +309,31 @@ def _fallback_tag(digest: str) -> str:
     return digest.replace(":", "-")
 
 
-def _manifests(index: bytes) -> list[Mapping[str, Any]]:
+def _stated(manifest: bytes, otherwise: str) -> str:
+    """Return what a manifest says that it is; ``""`` where it is none."""
     try:
-        return list(json.loads(index)["manifests"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        stated = json.loads(manifest).get("mediaType", otherwise)
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    return stated if isinstance(stated, str) else ""
+
+
+def _manifests(index: bytes) -> list[Mapping[str, Any]]:
+    """Return the descriptors of an index; what is none is left out."""
+    try:
+        entries = json.loads(index)["manifests"]
+        return [each for each in entries if {"mediaType", "digest", "size"} <= each.keys()]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return []
+
+
+def _blobs(manifest: bytes) -> frozenset[str]:
+    """Return the digests of the blobs of a manifest; none where it is none."""
+    try:
+        document = json.loads(manifest)
+        return frozenset(str(each["digest"]) for each in (document["config"], *document["layers"]))
+    except (ValueError, KeyError, TypeError):
+        return frozenset()
 
 
 def _entry(document: Mapping[str, Any], manifest: bytes, media_type: str) -> Mapping[str, Any]:

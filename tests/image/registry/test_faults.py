@@ -2,7 +2,6 @@
 
 import io
 import socket
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -13,33 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_mltrain.errors import RegistryError
-from jupyter_mltrain.image import oci
 from jupyter_mltrain.image.progress import Progress
 from jupyter_mltrain.image.registry import Backoff
 from tests.image.fault_proxy import Proxy, fault_proxy
 from tests.image.registry_client import KiB, MiB, Pauses, client, make_blob, push_image, quick
 from tests.image.registry_server import RegistryServer
 from tests.image.small_registry import SmallRegistry, small_registry
-
-
-@pytest.fixture
-def small() -> Iterator[SmallRegistry]:
-    with small_registry() as registry:
-        yield registry
-
-
-@pytest.fixture
-def proxy(small: SmallRegistry) -> Iterator[Proxy]:
-    """In front of a registry that goes on with uploads that broke off."""
-    with fault_proxy(small.host) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def debian_proxy(registry: RegistryServer) -> Iterator[Proxy]:
-    with fault_proxy(registry.host) as proxy:
-        yield proxy
-
 
 OFFSETS = [0, 1, 2, 100 * KiB, 256 * KiB - 1, 256 * KiB]
 
@@ -124,16 +102,6 @@ def test_as_many_faults_as_there_are_tries(
             here.download_blob("me/b", blob.descriptor, out := io.BytesIO())
         assert small.blobs == {blob.descriptor.digest: blob.data}
         assert out.getvalue() == blob.data
-
-
-def test_manifests_are_asked_for_and_put_again(debian_proxy: Proxy, tmp_path: Path) -> None:
-    debian_proxy.fails("PUT", "manifests", lost=True)
-    debian_proxy.fails("GET", "manifests", after_download=10)
-    debian_proxy.fails("HEAD", "manifests", status=502)
-    with client(debian_proxy.host) as here:
-        digest, manifest = push_image(here, "me/b", "1", tmp_path)
-        assert here.get_manifest("me/b", "1")[1] == manifest
-        assert here.head_manifest("me/b", "1") == oci.Descriptor(oci.MANIFEST, digest, len(manifest))
 
 
 @pytest.mark.parametrize("cut", [0, 1, 100 * KiB, MiB - 1])
@@ -317,68 +285,6 @@ def test_a_blob_that_arrives_changed(proxy: Proxy, small: SmallRegistry, tmp_pat
     with client(proxy.host) as here, pytest.raises(RegistryError) as caught:
         here.ensure_blob("me/b", blob.descriptor, blob.path)
     assert caught.value.code == "registry-digest"
-
-
-def test_manifests_that_are_not_what_they_are_said_to_be(debian_proxy: Proxy, tmp_path: Path) -> None:
-    with client(debian_proxy.host) as here:
-        digest, manifest = push_image(here, "me/b", "1", tmp_path)
-        other = oci.digest_of(b"other")
-        for header in ({"Docker-Content-Digest": other}, {}):
-            debian_proxy.fails("GET", "manifests", status=200, headers=header, body=manifest + b" ")
-            with pytest.raises(RegistryError) as caught:
-                here.get_manifest("me/b", digest)
-            assert caught.value.code == "registry-digest"
-        debian_proxy.fails("GET", "manifests", status=200, headers={"Docker-Content-Digest": other}, body=manifest)
-        with pytest.raises(RegistryError) as caught:
-            here.get_manifest("me/b", "1")
-        assert caught.value.code == "registry-digest"
-
-
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff", b'{"schemaVersion": 1}', b"[" * 100_000])
-def test_what_is_no_manifest(proxy: Proxy, body: bytes) -> None:
-    proxy.fails("GET", "manifests", status=200, body=body, headers={"Content-Type": "application/vnd.x\x1b[31m+json"})
-    with client(proxy.host) as here, pytest.raises(RegistryError, match="no manifest") as caught:
-        here.get_manifest("me/b", "1")
-    assert "\x1b" not in caught.value.message
-
-
-def test_a_manifest_without_end(proxy: Proxy) -> None:
-    proxy.fails("GET", "manifests", status=200, body=b" " * (5 * MiB))
-    with client(proxy.host) as here, pytest.raises(RegistryError, match="more than 4 MiB"):
-        here.get_manifest("me/b", "1")
-
-
-def test_a_head_that_says_nothing_is_asked_for_in_full(small: SmallRegistry) -> None:
-    manifest = oci.manifest(oci.Descriptor.of(oci.CONFIG, b"{}"), [], {})
-    with client(small.host) as here:
-        digest = here.put_manifest("me/b", "1", manifest, oci.MANIFEST)
-        assert here.head_manifest("me/b", "1") == oci.Descriptor(oci.MANIFEST, digest, len(manifest))
-
-
-@pytest.mark.parametrize("has_referrers", [True, False], ids=["listed", "by tag"])
-def test_referrers(small: SmallRegistry, has_referrers: bool) -> None:
-    small.has_referrers = has_referrers
-    subject = oci.manifest(oci.Descriptor.of(oci.CONFIG, b"{}"), [], {})
-    about = [
-        oci.to_bytes({"artifactType": kind, "subject": oci.Descriptor.of(oci.MANIFEST, subject).to_dict()})
-        for kind in ("sbom", "signature", "note")
-    ]
-    with client(small.host) as here:
-        digest = here.put_manifest("me/b", "1", subject, oci.MANIFEST)
-        for each in about:
-            here.put_referrer("me/b", each, oci.MANIFEST)
-        assert {each.kind for each in here.referrers("me/b", digest)} == {"sbom", "signature", "note"}
-        assert [each.descriptor.digest for each in here.referrers("me/b", digest, "note")] == [oci.digest_of(about[2])]
-
-
-def test_a_tag_that_moves_right_after_the_push(small: SmallRegistry, proxy: Proxy) -> None:
-    manifest = oci.manifest(oci.Descriptor.of(oci.CONFIG, b"{}"), [], {})
-    other = {"Docker-Content-Digest": oci.digest_of(b"other"), "Content-Length": "5"}
-    proxy.fails("HEAD", "manifests", status=404)
-    proxy.fails("HEAD", "manifests", status=200, headers=other)
-    with client(proxy.host) as here, pytest.raises(RegistryError) as caught:
-        here.put_manifest("me/b", "1", manifest, oci.MANIFEST, expected="")
-    assert caught.value.code == "registry-moved"
 
 
 def test_blobs_from_another_host(small: SmallRegistry, proxy: Proxy, tmp_path: Path) -> None:

@@ -66,11 +66,18 @@ class ContainerRun:
         """
         with self._engine.start(self._container) as process, self._stopped_by_signals(process):
             self._start = timestamp(datetime.now(UTC))
-            with nullcontext() if self._quiet else job_view() as view:
-                for update in self._updates(process):
-                    if view is not None:
-                        view.show(update)
+            try:
+                self._show(process)
+            except BaseException:  # nobody looks any more: `mltrain run-image ... | head`
+                self._engine.stop(self._container.name).wait()
+                raise
         return process.returncode
+
+    def _show(self, process: subprocess.Popen[bytes]) -> None:
+        with nullcontext() if self._quiet else job_view() as view:
+            for update in self._updates(process):
+                if view is not None:
+                    view.show(update)
 
     @contextmanager
     def _stopped_by_signals(self, process: subprocess.Popen[bytes]) -> Iterator[None]:

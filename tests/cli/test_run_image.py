@@ -150,6 +150,16 @@ def test_who_is_stopped_stops_the_container_in_order(mltrain: Mltrain, image: An
     assert "KeyboardInterrupt" in json.dumps(notebook), "the runner had its grace"
 
 
+def test_where_the_reader_went_away_the_container_ends(mltrain: Mltrain, image: Any) -> None:
+    process = mltrain.start("run-image", image(WAITING), "--network", "none", *packages())
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("Running")
+    process.stdout.close()
+    assert process.wait(60) == 141
+    assert process.stderr is not None
+    process.stderr.close()
+
+
 def test_if_mltrain_is_killed_the_container_goes_on_to_its_end(mltrain: Mltrain, image: Any) -> None:
     process = mltrain.start("run-image", image(WAITING), "--network", "none", *packages())
     assert process.stdout is not None

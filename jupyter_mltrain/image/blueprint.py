@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
 
-from ..errors import ImageError
 from . import layer, oci, own, sbom, skeleton
 from .annotations import Origin
 from .arrange import arrange
@@ -187,8 +186,7 @@ def _environment(
         *own.own_package(venv),
         Entry(in_layer(_SBOM), bill),
     ]
-    told = sorted([one.path, one.link, one.mode, one.owner, one.executable, _content(one)] for one in entries)
-    key = _key(compression, kind="environment", format=layer.FORMAT, entries=told)
+    key = _key(compression, kind="environment", format=layer.FORMAT, entries=layer.fingerprint(entries))
     return Piece("environment", "environment", key, (), partial(_write, entries, compression))
 
 
@@ -200,15 +198,6 @@ def _program(payload: Payload, compression: Compression) -> Piece:
 
 def _write(entries: Iterable[Entry], compression: Compression, out: BinaryIO, _: Wheels) -> oci.Layer:
     return layer.write_layer(entries, out, compression)
-
-
-def _content(entry: Entry) -> str:
-    """Return the hash of what a file has; ``""`` for what has no content."""
-    try:
-        content = entry.source.read_bytes() if isinstance(entry.source, Path) else entry.source
-    except OSError as error:
-        raise ImageError(f"{str(entry.source)!r} cannot be read: {error.strerror}.") from None
-    return "" if content is None else hashlib.sha256(content).hexdigest()
 
 
 def _bill(base: Base, lock: Lock, cache: Cache, version: str, reference: Reference | None) -> bytes:

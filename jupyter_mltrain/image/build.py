@@ -100,6 +100,7 @@ class Builder:
         self._settings = settings
         self._report = report
         self._registries: dict[str, Registry] = {}
+        self._lists: dict[tuple[str, str, str], frozenset[str] | None] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Builder:
@@ -162,8 +163,15 @@ class Builder:
 
     def known(self, blueprint: Blueprint, push: Reference) -> frozenset[str]:
         """Learn from a repository what it has of an image; digests that it has for certain."""
-        shared = Shared(self.registry(push.registry), push.repository, self.cache)
-        return shared.layers(blueprint.environment) or frozenset()
+        return self._listed(blueprint, push) or frozenset()
+
+    def _listed(self, blueprint: Blueprint, push: Reference) -> frozenset[str] | None:
+        """Return what a repository lists of an environment, which is asked once; None: it has no list."""
+        key = push.registry, push.repository, blueprint.environment
+        if key not in self._lists:
+            shared = Shared(self.registry(push.registry), push.repository, self.cache)
+            self._lists[key] = shared.layers(blueprint.environment)
+        return self._lists[key]
 
     def _base(self, order: Order, platform: oci.Platform, push: Reference | None) -> tuple[Base, Kept]:
         if order.base.startswith(_LAYOUTS):
@@ -245,10 +253,11 @@ class Builder:
         loss of blobs, does not count."""
         blueprint = self.draw(order, ground)
         target = None if push is None else self._repository(order, push, traffic)
-        listed = None
-        if target is not None and trusting:
-            listed = Shared(target.registry, target.name, self.cache).layers(blueprint.environment)
+        listed = self._listed(blueprint, push) if push is not None and trusting else None
+        if target is not None:
             target.known = listed or frozenset()
+            if listed is None:  # much may have to be made: what cannot be pushed is told before that
+                target.registry.check_push(target.name)
         making = Making(
             self.cache, self._report, target=target, keep=keep, credentials=self._logins(order), traffic=traffic
         )

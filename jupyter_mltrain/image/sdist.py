@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform as machine
+import re
 import shutil
 import sys
 import tarfile
@@ -38,6 +39,7 @@ _KIND: Final = "built"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file knows
 _SECONDS: Final = "315532800"  # the same for build backends
 _CHUNK: Final = 1 << 20
+_NO_PYTHON: Final = re.compile(r"No interpreter found|Failed to inspect Python interpreter")
 
 
 def build(lock: Lock, cache: Cache, *, report: Report = ignore, credentials: Credentials | None = None) -> Lock:
@@ -138,7 +140,7 @@ class _Build:
                 waiting=self._waiting,
                 **self._environment(),
             )
-            if "No interpreter found" not in done.output:
+            if not (done.code and _NO_PYTHON.search(done.output)):
                 break
         wheels = sorted(out.glob("*.whl"))
         if done.code or len(wheels) != 1:
@@ -160,7 +162,7 @@ class _Build:
 
     def _failed(self, output: str, folder: Path) -> Exception:
         what = f"There is no wheel of {self._source.name}, and building one failed"
-        error = uv.error_of(output, what, folder)
+        error = uv.error_of(output, what, folder, head=0)
         if isinstance(error, ResolutionError):
             error.hint = "Take a version that has a wheel, or publish one."
         return error

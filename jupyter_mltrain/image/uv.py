@@ -106,7 +106,7 @@ def _read(path: Path) -> dict[str, Any]:
 # --- what went wrong
 
 
-def error_of(output: str, what: str, folder: Path) -> MltrainError:
+def error_of(output: str, what: str, folder: Path, *, head: int = 4) -> MltrainError:
     """Return the error that uv's output means.
 
     Parameters
@@ -117,8 +117,10 @@ def error_of(output: str, what: str, folder: Path) -> MltrainError:
         What could not be done, as a sentence's beginning: ``"The environment cannot be resolved"``.
     folder:
         The temporary folder it worked in, which the message leaves out.
+    head:
+        How many of the first lines stay where not all can.
     """
-    reason = reason_of(output, folder)
+    reason = reason_of(output, folder, head=head)
     if "No space left on device" in output:
         return StorageError(f"{what}: the disk is full.", hint="Free some space, or set UV_CACHE_DIR.")
     if re.search(r"401 Unauthorized|403 Forbidden|valid authentication credentials", output) and (
@@ -128,7 +130,9 @@ def error_of(output: str, what: str, folder: Path) -> MltrainError:
         return PackageIndexError(f"{what}: a package index asks for a login.\n{reason}", hint=hint, code=_UNAUTHORISED)
     if "No solution found" not in output and _UNREACHABLE.search(output):
         hint = "Check the network, the proxy, and the address of the index."
-        return PackageIndexError(f"{what}: a package index does not answer.\n{reason}", hint=hint, code=_SILENT)
+        return PackageIndexError(
+            f"{what}: a package index or a repository does not answer.\n{reason}", hint=hint, code=_SILENT
+        )
     return ResolutionError(f"{what}.\n{reason}", hint=_hint(output), reason=reason)
 
 
@@ -156,10 +160,13 @@ def _hint(output: str) -> str:
     return next((hint for mark, hint in _HINTS if mark in output), "")
 
 
-_NO_REASON: Final = ("warning:", "Using ", "Resolved ", "No solution found when resolving")
+_NO_REASON: Final = (
+    *("warning:", "Using ", "Resolved ", "Building wheel", "No solution found when resolving"),
+    "hint: Build failures usually",
+)
 
 
-def reason_of(output: str, folder: Path) -> str:
+def reason_of(output: str, folder: Path, *, head: int) -> str:
     """Return uv's own words: no paths of this machine, no logins, no tracebacks, 15 lines at most."""
     text = for_people(output).replace(str(folder.resolve()), "").replace(str(folder), "")
     text = re.sub(r"(?<![\w:/])/(?:[^\s/:'\"`]+/)+([^\s/:'\"`]+)", r"\1", text)
@@ -167,7 +174,7 @@ def reason_of(output: str, folder: Path) -> str:
     lines = [_plain(line) for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith(_NO_REASON)]
     if len(lines) > _LINES:  # the beginning says what was tried, the end what went wrong
-        lines = [*lines[:4], "...", *lines[4 - _LINES + 1 :]]
+        lines = [*lines[:head], "...", *lines[head - _LINES + 1 :]]
     return "\n".join(lines)
 
 

@@ -231,6 +231,17 @@ def test_pure_python_is_built_for_every_platform_and_python(index: Index, cache:
     assert all(each == wheels[0] for each in wheels)
 
 
+def test_a_python_that_cannot_be_run_is_not_taken(
+    index: Index, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shim = tmp_path / "bin" / "python3.99"
+    shim.parent.mkdir()
+    shim.write_text("#!/bin/sh\necho no such version >&2\nexit 127\n")
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{shim.parent}:{os.environ['PATH']}")
+    assert built(archive(index), cache, Target(HERE.platform, "3.99.0", HERE.libc)).wheels
+
+
 def test_a_wheel_of_another_name_is_refused(index: Index, cache: Cache) -> None:
     files = project_files("old", "1.0")
     files["backend.py"] = files["backend.py"].replace('name, version, tag = "old"', 'name, version, tag = "other"')

@@ -25,6 +25,8 @@ _WORDS: Final = {
     "push": "push",
     "write": "write",
 }
+_STAY: Final = ("push", "write")  # what is shown to the end: where everything went
+_LONGEST: Final = 40  # characters of a name
 _ENDS: Final = {"done": "done", "cached": "cached", "mounted": "mounted", "present": "in the registry"}
 
 
@@ -88,13 +90,20 @@ class _Bars:
         piece = progress.step, progress.name
         over = progress.state != "running"
         if piece not in self._tasks:
-            if over and progress.state != "done":
+            if over and progress.step not in _STAY:
                 return
-            self._tasks[piece] = self._bars.add_task(f"{_WORDS[progress.step]} {progress.name}", total=None)
+            self._tasks[piece] = self._bars.add_task(_title(progress), total=None, words="")
+        if over and progress.step not in _STAY:
+            self._bars.remove_task(self._tasks.pop(piece))
+            return
         words = _ENDS.get(progress.state, progress.detail)
         total = progress.total or (1 if over else None)
-        done = total if over else progress.done
-        self._bars.update(self._tasks[piece], completed=done, total=total, words=words)
+        self._bars.update(self._tasks[piece], completed=total if over else progress.done, total=total, words=words)
+
+
+def _title(progress: Progress) -> str:
+    name = progress.name if len(progress.name) <= _LONGEST else f"{progress.name[: _LONGEST - 1]}…"
+    return f"{_WORDS[progress.step]} {name}"
 
 
 def _bars() -> Any:
@@ -102,10 +111,10 @@ def _bars() -> Any:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
     return Progress(
-        TextColumn("{task.description}", table_column=None),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         DownloadColumn(binary_units=True),
-        TextColumn("{task.fields[words]}"),
+        TextColumn("{task.fields[words]}", markup=False),
         console=Console(stderr=True),
     )
 

@@ -92,13 +92,19 @@ class _Bars:
         if piece not in self._tasks:
             if over and progress.step not in _STAY:
                 return
-            self._tasks[piece] = self._bars.add_task(_title(progress), total=None, words="")
+            self._tasks[piece] = self._bars.add_task(_title(progress), total=None, size="", words="")
         if over and progress.step not in _STAY:
             self._bars.remove_task(self._tasks.pop(piece))
             return
         words = _ENDS.get(progress.state, progress.detail)
         total = progress.total or (1 if over else None)
-        self._bars.update(self._tasks[piece], completed=total if over else progress.done, total=total, words=words)
+        self._bars.update(
+            self._tasks[piece],
+            completed=total if over else progress.done,
+            total=total,
+            size=in_words(progress.total) if progress.total else "",
+            words=words,
+        )
 
 
 def _title(progress: Progress) -> str:
@@ -108,14 +114,16 @@ def _title(progress: Progress) -> str:
 
 def _bars() -> Any:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
 
     return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        DownloadColumn(binary_units=True),
-        TextColumn("{task.fields[words]}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=3)),
+        BarColumn(bar_width=None, table_column=Column(min_width=8, ratio=2)),
+        TextColumn("{task.fields[size]}", markup=False, justify="right", table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[words]}", markup=False, table_column=Column(no_wrap=True, max_width=30)),
         console=Console(stderr=True),
+        expand=True,
     )
 
 

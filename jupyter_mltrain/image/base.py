@@ -177,18 +177,24 @@ def _config(source: Source, descriptor: oci.Descriptor, platform: oci.Platform) 
         data = file.read(_LARGEST_CONFIG)
     try:
         config = json.loads(data if oci.digest_of(data) == descriptor.digest else b"")
-        architecture, system = config["architecture"], config.get("os") or "linux"
+        config["architecture"]
         _environment(config)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ImageError(
             f"The config of the base image {source.name!r} is damaged: {error!r}.", hint="Push or copy the image again."
         ) from None
+    _check_platform(source.name, config, platform)
+    return dict(config)
+
+
+def _check_platform(name: str, config: Mapping[str, Any], platform: oci.Platform) -> None:
+    """Refuse an image of one platform, which no index has chosen from several, where it is for another."""
+    architecture, system = config["architecture"], config.get("os") or "linux"
     if (system, architecture) != (platform.os, platform.architecture):
         raise ImageError(
-            f"The base image {source.name!r} is for {system}/{architecture}, not for {platform}.",
+            f"The base image {name!r} is for {system}/{architecture}, not for {platform}.",
             hint="Take a base image for this platform, or build for the platform that it is for.",
         )
-    return dict(config)
 
 
 def _environment(config: Mapping[str, Any]) -> dict[str, str]:
@@ -241,6 +247,7 @@ def _remembered(name: str, digest: str, platform: oci.Platform, cache: Cache) ->
         for each in document["layers"]
     )
     inspection = Inspection.from_dict(document["inspection"])
+    _check_platform(name, document["config"], platform)
     return Base(name, digest, platform, document["config"], layers, inspection)
 
 

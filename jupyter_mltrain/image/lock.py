@@ -183,7 +183,12 @@ class _Resolver:
         """Take a lock that is there, and add what is needed beside it."""
         assert wanted.lock is not None
         text = wanted.lock.read_text(encoding="utf-8", errors="replace")
-        taken = Lock(self._target, *pylock.read(text, self._target, wanted.lock.parent, root=wanted.folder))
+        try:
+            found = pylock.read(text, self._target, wanted.lock.parent, root=wanted.folder)
+        except ResolutionError as error:
+            message = f"{wanted.lock.name} cannot be used. {error.message}"
+            raise ResolutionError(message, hint=error.hint, **error.details) from None
+        taken = Lock(self._target, *found)
         return self._completed(taken, wanted) if wanted.requirements else taken
 
     def _completed(self, taken: Lock, wanted: Wanted) -> Lock:

@@ -19,6 +19,7 @@ _HOST = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9A-Fa-f:]+\])"
     r"(?::[0-9]{1,5})?"
 )
+_LAST_PORT: Final = 65535
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -63,6 +64,8 @@ class Reference:
             name, colon, tag = rest, "", ""
         if colon and not _TAG.fullmatch(tag):
             raise _wrong(text, f"The tag {tag!r} may have letters, digits, '.', '_' and '-', 128 at most.")
+        if name == "localhost":
+            raise _wrong(text, "It is a registry: add the name of a repository.")
         registry, repository = _split(name)
         _check_repository(text, registry, repository)
         return cls(registry, repository, tag, digest)
@@ -106,7 +109,8 @@ def _official(path: str) -> str:
 
 
 def _check_repository(text: str, registry: str, repository: str) -> None:
-    if not _HOST.fullmatch(registry):
+    port = registry.rpartition(":")[2]
+    if not _HOST.fullmatch(registry) or (port.isdecimal() and int(port) > _LAST_PORT):
         raise _wrong(text, f"{registry!r} is not a host, or a host and a port.")
     for component in repository.split("/"):
         if not _COMPONENT.fullmatch(component):

@@ -152,6 +152,8 @@ _HINTS: Final = (
     ("was not found in the package registry", "Check the name; if it is on an index of your own, tell uv of that."),
     ("there is no version of", "Take a version that the index has."),
     ("ailed to build", "Take a version with a wheel, or publish one."),
+    ("Couldn't parse requirement", "Write it as pip does: name>=1.2"),
+    ("the start of a requirement", "Write requirements as pip does, one a line: name>=1.2"),
     ("unsatisfiable", "Loosen one of the versions that contradict each other."),
 )
 
@@ -169,6 +171,7 @@ _NO_REASON: Final = (
 def reason_of(output: str, folder: Path, *, head: int) -> str:
     """Return uv's own words: no paths of this machine, no logins, no tracebacks, 15 lines at most."""
     text = for_people(output).replace(str(folder.resolve()), "").replace(str(folder), "")
+    text = re.sub(r"`?/?requirements\.in`?", "the requirements", text)  # a file that nobody but uv has seen
     text = re.sub(r"(?<![\w:/])/(?:[^\s/:'\"`]+/)+([^\s/:'\"`]+)", r"\1", text)
     text = re.sub(r"file://(?:/[^\s/'\"`]+)*/([^\s/'\"`]+)", r"\1", text)
     lines = [_plain(line) for line in text.splitlines() if line.strip()]

@@ -1,0 +1,181 @@
+"""Building and pushing an image of a notebook: this project against buildah, by turns, on the same lock and base.
+
+The input: ``notebooks/penguins.ipynb`` with what it and the runner need, 55 wheels of 88 MB, on Debian 12 with Python.
+Both take the wheels from one folder, with no index, and compress layers with zstd; both push to one registry on
+loopback, which has the base image and is empty otherwise. buildah has the base in its storage before it is measured;
+this project looks at it in the registry. Each round has a new registry, new caches and a new storage.
+
+``python benchmarks/bench_image.py [--rounds 3] [--changes 7] [--no-memory]``, as root for buildah: ten minutes with
+nothing else on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+from image_builders import Buildah, Ours, Spent, buildah_version
+from image_inputs import ADDED, Project, add_large_wheel, project, registry
+from image_memory import peak
+from report import heading, row
+
+from tests.image.base_image import CannotMake
+
+AIMS = {
+    "nothing known but wheels and base": "aim >= 6x",
+    "one dependency added": "aim >= 30x",
+    "fresh machine, lock known to the registry": "aim >= 30x",
+    "notebook changed, by command line": "aim <= 0.25 s",
+}
+COLD, ADD, FRESH, CHANGED = AIMS
+HERE = "notebook changed, in process"
+GZIP = "nothing known; buildah with gzip, its default"
+
+Pair = tuple[Spent, Spent | None]
+
+
+class Rounds:
+    """Measures, and keeps what each took."""
+
+    def __init__(self, project: Project, folder: Path, *, peer: bool) -> None:
+        self.pairs: dict[str, list[Pair]] = defaultdict(list)
+        self.here: list[float] = []
+        self._project = project
+        self._folder = folder
+        self._peer = peer
+        self._numbers = count()
+
+    def run(self, number: int, changes: int) -> None:
+        """Measure everything once, and changes of the notebook some times."""
+        folder = self._folder / f"round{number}"
+        with registry(folder) as host:
+            ours, peer = self._builders(host, folder / "first")
+            self._both(COLD, lambda: ours.build("all"), peer, lambda one: one.build("all"))
+            _compare(ours, peer)
+            ours.build_here("all")  # which imports what it needs
+            for _ in range(changes):
+                self._change()
+                self.here.append(ours.build_here("all"))
+                self._change()
+                self._both(CHANGED, lambda: ours.build("all"), peer, lambda one: one.build("all"))
+            added = ADDED[number % len(ADDED)]
+            self._both(ADD, lambda: ours.build(added), peer, lambda one: one.build(added))
+            if peer is not None:
+                peer.share("all")
+            self._change()
+            other, other_peer = self._builders(host, folder / "second", pull=False)
+            self._both(FRESH, lambda: other.build("all"), other_peer, lambda one: one.build("all", shared=True))
+            for each in (peer, other_peer):
+                if each is not None:
+                    each.discard()
+
+    def gzip(self) -> None:
+        """Measure buildah as it is by default."""
+        folder = self._folder / "gzip"
+        with registry(folder) as host:
+            _, peer = self._builders(host, folder)
+            if peer is not None:
+                ours = sorted(self.pairs[COLD], key=lambda pair: pair[0].wall)[len(self.pairs[COLD]) // 2][0]
+                self.pairs[GZIP].append((ours, peer.build("all", compression="gzip")))
+                peer.discard()
+
+    def memory(self) -> tuple[float, float | None]:
+        """Return the most memory, in MiB, of building and pushing an image with a wheel of 500 MB."""
+        folder = self._folder / "memory"
+        add_large_wheel(self._project)
+        with registry(folder) as host:
+            ours, peer = self._builders(host, folder)
+            used = peak([ours.command("large")], ours.environment)
+            if peer is None:
+                return used, None
+            peer.prepare("large")
+            used_by_peer = peak(peer.commands())
+            peer.discard()
+            return used, used_by_peer
+
+    def _builders(self, host: str, folder: Path, *, pull: bool = True) -> tuple[Ours, Buildah | None]:
+        ours = Ours(self._project, host, folder / "ours")
+        if not self._peer:
+            return ours, None
+        peer = Buildah(self._project, host, folder / "peer")
+        if pull:
+            peer.pull_base()
+        return ours, peer
+
+    def _change(self) -> None:
+        self._project.change(next(self._numbers))
+
+    def _both(
+        self, name: str, ours: Callable[[], Spent], peer: Buildah | None, theirs: Callable[[Buildah], Spent]
+    ) -> None:
+        self.pairs[name].append((ours(), None if peer is None else theirs(peer)))
+
+
+def _compare(ours: Ours, peer: Buildah | None) -> None:
+    """Stop if the two images have not the same packages."""
+    if peer is None:
+        return
+    made, theirs = (peer.distributions(reference) for reference in (f"{ours.repository}:latest", peer.repository))
+    differing = {name for name in made ^ theirs if not name.startswith("jupyter_mltrain-")}
+    assert not differing, f"the images differ in {differing}"
+
+
+def show(name: str, pairs: list[Pair], target: str = "") -> None:
+    """Print the medians of one measurement, by the clock and of the processors."""
+    ours, peers = zip(*pairs, strict=True)
+    for title, field, aim in ((name, "wall", target), ("    processors' time of that", "processor", "")):
+        values = [getattr(one, field) for one in ours]
+        theirs = [getattr(one, field) for one in peers if one is not None]
+        row(title, statistics.median(values), peer=statistics.median(theirs) if theirs else None, target=aim)
+
+
+def load() -> str:
+    """Return what else the machine does."""
+    return "load " + " ".join(f"{one:.1f}" for one in os.getloadavg())
+
+
+def measure(folder: Path, rounds: int, changes: int, *, memory: bool) -> None:
+    version = buildah_version()
+    peer = f"buildah {version}, overlay, chroot, --layers" if version else "no peer: buildah is missing, or not root's"
+    made = project(folder / "project")
+    every = made.locks["all"].wheels
+    size = sum(one.size or 0 for one in every) / 1000**2
+    heading("Image: build and push", peer, f"{len(every)} wheels, {size:.0f} MB", f"{load()} before")
+    done = Rounds(made, folder, peer=bool(version))
+    for number in range(rounds):
+        done.run(number, changes)
+    changed = [theirs.wall for _, theirs in done.pairs[CHANGED] if theirs is not None]
+    row(HERE, statistics.median(done.here), peer=statistics.median(changed) if changed else None, target="aim <= 0.1 s")
+    for name in (CHANGED, COLD, ADD, FRESH):
+        show(name, done.pairs[name], AIMS[name])
+    if version:
+        done.gzip()
+        show(GZIP, done.pairs[GZIP])
+    if memory:
+        ours, theirs_at_most = done.memory()
+        row("memory with a wheel of 500 MB", ours, "MiB", peer=theirs_at_most, target="aim: bounded")
+    print(f"{load()} after")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--changes", type=int, default=7, help="changes of the notebook in each round")
+    parser.add_argument("--no-memory", dest="memory", action="store_false")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mltrain-bench-") as name:
+        try:
+            measure(Path(name), options.rounds, options.changes, memory=options.memory)
+        except (CannotMake, pytest.skip.Exception) as error:
+            print(f"Image: skipped, {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _ARCHIVE: Final = ".tar"
 _LAYOUTS: Final = ("oci:", "oci-archive:")
+_SYSTEM: Final = "system"  # folder of the cache: bases with system packages
 _RECENT: Final = 8  # repositories of a registry that layers may be mounted from
 
 
@@ -118,9 +119,17 @@ class Builder:
 
     # --- looking
 
-    def ground(self, order: Order, platform: oci.Platform, *, push: Reference | None = None) -> Ground:
-        """Find the base image and lock the environment for a platform: nothing is made but what is kept of that."""
-        found, source = self._base(order, platform, push)
+    def ground(
+        self, order: Order, platform: oci.Platform, *, push: Reference | None = None, look: bool = False
+    ) -> Ground:
+        """Find the base image and lock the environment for a platform.
+
+        Parameters
+        ----------
+        look:
+            Only look: system packages that nobody has added to the base yet are left out.
+        """
+        found, source = self._base(order, platform, push, look)
         target = Target(platform, found.python.version, found.python.libc)
         wanted = order.wanted.including(own.REQUIREMENTS)
         locked = lock.resolve(wanted, target, self.cache, report=self._report, build=self._settings.build_packages)
@@ -173,7 +182,7 @@ class Builder:
             self._lists[key] = shared.layers(blueprint.environment)
         return self._lists[key]
 
-    def _base(self, order: Order, platform: oci.Platform, push: Reference | None) -> tuple[Base, Kept]:
+    def _base(self, order: Order, platform: oci.Platform, push: Reference | None, looking: bool) -> tuple[Base, Kept]:
         if order.base.startswith(_LAYOUTS):
             source = Kept(_layout(order.base), self.cache)
             pinned = False
@@ -187,11 +196,19 @@ class Builder:
         found = look(source.source, pinned=pinned, refresh=order.refresh, recall=recall)
         if not order.system:
             return found, source
-        extended = Kept(self._extended(order, found, source), self.cache)
-        return look(extended.source, pinned=False), extended
+        folder = self._known_extended(order, found) if looking else self._extended(order, found, source)
+        if folder is None:
+            return found, source
+        extended = FromLayout(layout.Layout(folder))
+        return look(extended, pinned=False), Kept(extended, self.cache)
 
-    def _extended(self, order: Order, base: Base, source: Kept) -> FromLayout:
-        """Return the base with Debian packages."""
+    def _known_extended(self, order: Order, base: Base) -> Path | None:
+        from . import buildah
+
+        return buildah.kept(base.digest, order.system, self.cache.folder / _SYSTEM, compression=order.compression)
+
+    def _extended(self, order: Order, base: Base, source: Kept) -> Path:
+        """Return the layout folder of the base with Debian packages."""
         from . import buildah
 
         below = self.cache.folder / "bases" / base.digest.replace(":", "-")
@@ -200,15 +217,14 @@ class Builder:
         documents = {oci.digest_of(data): data for data in (manifest, config)}
         contents = layout.Contents(top, documents, tuple(each.descriptor for each in base.layers))
         layout.write(below, contents, source.path, report=self._report)
-        made = buildah.add_packages(
+        return buildah.add_packages(
             below,
             order.system,
-            self.cache.folder / "system",
+            self.cache.folder / _SYSTEM,
             compression=order.compression,
             refresh=order.refresh,
             report=self._report,
         )
-        return FromLayout(layout.Layout(made))
 
     def _logins(self, order: Order) -> Credentials:
         return lock.credentials(order.wanted)

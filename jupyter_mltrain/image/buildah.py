@@ -113,9 +113,9 @@ def add_packages(
     return done
 
 
-def kept(base: Path, packages: Sequence[str], folder: Path, *, compression: Compression = "zstd") -> Path | None:
-    """Return what `add_packages` made of the same before; None: it would have to be made. Looks, and does nothing."""
-    done = folder / _key(Layout(base).find().digest, packages, compression)
+def kept(base: str, packages: Sequence[str], folder: Path, *, compression: Compression = "zstd") -> Path | None:
+    """Return what `add_packages` made before of the base with a digest; None: it would have to be made."""
+    done = folder / _key(base, packages, compression)
     return done if (done / INDEX_FILE).exists() else None
 
 

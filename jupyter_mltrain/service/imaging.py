@@ -59,7 +59,7 @@ def plan_image(request: Request, wanted: ImageRequest, report: Report = ignore) 
     asked, settled = _ask(request, wanted)
     _check_builder(settled.builder, asked.order.system)
     with Builder(Cache(), settled, report) as builder:
-        return _planned(builder, asked, _grounds(builder, asked))
+        return _planned(builder, asked)
 
 
 def build_image(
@@ -89,9 +89,9 @@ def build_image(
     cache = Cache()
     with Builder(cache, settled, report) as builder:
         _refuse(asked.order.payload.name, asked.findings, force)
-        grounds = _grounds(builder, asked)
         if on_plan is not None:
-            on_plan(_planned(builder, asked, grounds))
+            on_plan(_planned(builder, asked))
+        grounds = [builder.ground(asked.order, each, push=asked.push) for each in asked.order.platforms]
         done = builder.build(asked.order, grounds, push=asked.push, output=asked.output)
     cache.prune(settled.cache_size << 30)
     return BuiltImage(
@@ -305,29 +305,28 @@ def _refuse(name: str, findings: Iterable[Finding], force: bool) -> None:
 # --- what would be done
 
 
-def _grounds(builder: Builder, asked: _Asked) -> list[Ground]:
-    return [builder.ground(asked.order, platform, push=asked.push) for platform in asked.order.platforms]
-
-
-def _planned(builder: Builder, asked: _Asked, grounds: Iterable[Ground]) -> ImagePlan:
-    found = tuple(grounds)
+def _planned(builder: Builder, asked: _Asked) -> ImagePlan:
+    order = asked.order
+    found = [builder.ground(order, platform, push=asked.push, look=True) for platform in order.platforms]
     said = [finding for ground in found for finding in ground.lock.findings]
     findings = [finding for number, finding in enumerate(said) if finding not in said[:number]]
-    moved = [
+    notes = [
         f"{ground.base.name} is another image now: {ground.base.digest}, before {ground.base.before}."
         for ground in found
         if ground.base.before
     ]
     built = sorted({source.name for ground in found for source in ground.lock.sources})
+    if order.system:
+        notes.append(f"System packages of the base, added by buildah: {', '.join(order.system)}.")
     if built:
-        moved.append(f"Built on this machine, since there is no wheel: {', '.join(built)}.")
+        notes.append(f"Built on this machine, since there is no wheel: {', '.join(built)}.")
     return ImagePlan(
         name=asked.order.payload.name,
         program=asked.order.payload.digest,
         repository="" if asked.push is None else str(asked.push),
         platforms=tuple(_platform(builder, asked, ground) for ground in found),
         findings=(*asked.findings, *findings),
-        notes=(*asked.notes, *moved),
+        notes=(*asked.notes, *notes),
     )
 
 

@@ -55,7 +55,7 @@ def layer_files(folder: Path, descriptor: dict[str, str]) -> dict[str, tarfile.T
 @pytest.mark.timeout(300)
 def test_packages_become_one_more_layer_of_the_base(debian_base: base_image.Layout, folder: Path) -> None:
     said: list[Progress] = []
-    assert buildah.kept(debian_base.folder, ["hello"], folder) is None
+    assert buildah.kept(debian_base.digest, ["hello"], folder) is None
     made = buildah.add_packages(debian_base.folder, ["hello"], folder, report=said.append)
     manifest = json.loads(Reader(made).get_manifest()[1])
     below = debian_base.document()
@@ -75,7 +75,7 @@ def test_packages_become_one_more_layer_of_the_base(debian_base: base_image.Layo
     said.clear()
     assert buildah.add_packages(debian_base.folder, ["hello", "hello"], folder, report=said.append) == made
     assert [progress.state for progress in said] == ["cached"]
-    assert buildah.kept(debian_base.folder, ["hello"], folder) == made
+    assert buildah.kept(debian_base.digest, ["hello"], folder) == made
 
 
 @needs_buildah

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -33,6 +37,7 @@ _FROM_SETTINGS = "."
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write an OCI layout folder, or FILE.tar, an OCI archive."
 )
+@click.option("--sbom", type=click.Path(path_type=Path), help="Write what is in it, with licences, as CycloneDX.")
 @click.option(
     "--platform", "platforms", multiple=True, metavar="OS/ARCH", help="linux/amd64, linux/arm64 [default: this one's]."
 )
@@ -65,11 +70,25 @@ def build_command(notebook: Path, dry_run: bool, force: bool, as_json: bool, **o
     request, wanted = _request(notebook, options), _wanted(notebook, options)
     if dry_run:
         return _show(imaging.plan_image(request, wanted), as_json)
-    with transfer(quiet=as_json) as report:
+    with _stopped_in_order(), transfer(quiet=as_json) as report:
         on_plan = None if as_json else _print_plan
         built = imaging.build_image(request, wanted, report=report, force=force, on_plan=on_plan)
     print_json(built.to_dict()) if as_json else _print_built(built)
     return 0
+
+
+@contextmanager
+def _stopped_in_order() -> Iterator[None]:
+    """Let SIGTERM end a build as Ctrl-C does: uploads are given up, and what was started ends too."""
+
+    def stop(signum: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _request(notebook: Path, options: dict[str, Any]) -> Request:
@@ -98,6 +117,7 @@ def _wanted(notebook: Path, options: dict[str, Any]) -> ImageRequest:
         compression=options["compression"] or "",
         refresh=options["refresh"],
         output=options["output"],
+        sbom=options["sbom"],
         builder=options["builder"] or "",
     )
     return replace(wanted, repository=_set_repository(notebook)) if wanted.repository == _FROM_SETTINGS else wanted

@@ -170,6 +170,21 @@ class Builder:
             variables=order.variables,
         )
 
+    def bill(self, order: Order, ground: Ground) -> bytes:
+        """Return what is in the image, with the program and the licences of all packages, as CycloneDX."""
+        from . import sbom, sdist
+
+        logins = self._logins(order)
+        built = sdist.build(ground.lock, self.cache, report=self._report, credentials=logins)
+        files = fetch.fetch(built.wheels, self.cache, self._report, credentials=logins)
+        return sbom.document(
+            built.wheels,
+            sbom.BaseImage(ground.base.digest, ground.base.platform, _reference(order)),
+            order.payload.version,
+            program=sbom.SubjectProgram(order.payload.name, order.payload.digest),
+            licenses={sha256: sbom.licenses_of(path) for sha256, path in files.items()},
+        )
+
     def known(self, blueprint: Blueprint, push: Reference) -> frozenset[str]:
         """Learn from a repository what it has of an image; digests that it has for certain."""
         return self._listed(blueprint, push) or frozenset()

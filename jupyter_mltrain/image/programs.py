@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _TELL: Final = 0.2  # seconds between two looks at whether somebody has cancelled
 
 
@@ -49,6 +51,7 @@ def run(command: Sequence[str], folder: Path, env: Mapping[str, str], waiting: C
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        preexec_fn=_die_with_parent(),
     ) as process:
         try:
             output = _output(process, waiting)
@@ -57,6 +60,16 @@ def run(command: Sequence[str], folder: Path, env: Mapping[str, str], waiting: C
                 os.killpg(process.pid, signal.SIGKILL)
             raise
     return Done(process.returncode, output.decode("utf-8", "replace"))
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """Have the program end also where this process is killed (Linux: ``PR_SET_PDEATHSIG``)."""
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _output(process: subprocess.Popen[bytes], waiting: Callable[[], object]) -> bytes:

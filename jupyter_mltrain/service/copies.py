@@ -49,14 +49,19 @@ def _export_program(plan: Plan, folder: Path) -> Export:
 def _written(export: Export, target: Path | None) -> Export:
     if target is None:
         return export
+    put(target, export.text.encode())
+    return Export(export.text, export.findings, target)
+
+
+def put(target: Path, content: bytes) -> None:
+    """Write a file, whole or not at all. Raises ``StorageError``."""
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        draft.write_text(export.text, encoding="utf-8")
+        draft.write_bytes(content)
         draft.replace(target)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise StorageError(f"{target} was not written: {error.strerror}", hint="Choose another file.") from None
-    return Export(export.text, export.findings, target)
 
 
 def outputs(job: JobStatus) -> list[Output]:

@@ -36,6 +36,8 @@ class ImageRequest:
         Whether to look again which image the base's tag means.
     output:
         OCI layout folder, or with the ending ``.tar`` an OCI archive, to write the image to.
+    sbom:
+        File for the list of what is in the image, with licences, as CycloneDX; of the first platform.
     builder:
         As ``image.settings`` has it; ``""``: as the settings say.
     """
@@ -47,6 +49,7 @@ class ImageRequest:
     compression: Literal["", "zstd", "gzip"] = ""
     refresh: bool = False
     output: Path | None = None
+    sbom: Path | None = None
     builder: Literal["", "auto", "direct", "buildah"] = ""
 
 

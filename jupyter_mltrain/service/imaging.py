@@ -19,6 +19,7 @@ from ..image.progress import Report, ignore
 from ..image.reference import Reference
 from ..image.requirements_file import name_of
 from ..model.findings import Finding, Severity
+from .copies import put
 from .images import BuiltImage, ImagePlan, ImageRequest, LayerPlan, LayerState, PlatformPlan
 from .request import Export, Request
 from .version import package_version
@@ -44,6 +45,7 @@ class _Asked:
     order: Order
     push: Reference | None
     output: Path | None
+    sbom: Path | None
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
 
@@ -93,6 +95,8 @@ def build_image(
             on_plan(_planned(builder, asked))
         grounds = [builder.ground(asked.order, each, push=asked.push) for each in asked.order.platforms]
         done = builder.build(asked.order, grounds, push=asked.push, output=asked.output)
+        if asked.sbom is not None:
+            put(asked.sbom, builder.bill(asked.order, grounds[0]))
     cache.prune(settled.cache_size << 30)
     return BuiltImage(
         digest=done.digest,
@@ -171,7 +175,7 @@ def _ask(request: Request, wanted: ImageRequest) -> tuple[_Asked, settings.Setti
         refresh=wanted.refresh,
     )
     findings = (*map(_stopping, frozen.findings), *order.wanted.findings)
-    asked = _Asked(order, _push(wanted, order), wanted.output, findings, _notes(wanted, root))
+    asked = _Asked(order, _push(wanted, order), wanted.output, wanted.sbom, findings, _notes(wanted, root))
     return asked, settled if not wanted.builder else replace(settled, builder=wanted.builder)
 
 

@@ -1,4 +1,4 @@
-import { Clipboard, Notification } from '@jupyterlab/apputils';
+import { Clipboard, Dialog, Notification, showErrorMessage } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
 
@@ -70,7 +70,7 @@ class BuildNotices {
       };
       Notification.emit(buildWords(build, trans), 'success', { autoClose: SHORT, actions: [copy] });
     } else if (build.state === 'failed') {
-      Notification.emit(this._about(build), 'error', { autoClose: false });
+      Notification.emit(this._about(build), 'error', { autoClose: false, actions: [this._details(build)] });
     } else {
       Notification.emit(this._about(build), 'info', { autoClose: SHORT });
     }
@@ -78,7 +78,19 @@ class BuildNotices {
 
   private _about(build: ImageBuild): string {
     const { trans } = this._options;
-    return trans.__('Image of %1: %2', PathExt.basename(build.notebook, '.ipynb'), buildWords(build, trans));
+    // JupyterLab keeps the progress of a notice and does not draw it.
+    const percent = isActive(build) && build.fraction !== null ? `${Math.floor(100 * build.fraction)} % · ` : '';
+    return trans.__('Image of %1: %2', nameOf(build), percent + buildWords(build, trans));
+  }
+
+  /** A notice shows the beginning of a long text. */
+  private _details(build: ImageBuild): Notification.IAction {
+    const { trans } = this._options;
+    const title = trans.__('Image of %1', nameOf(build));
+    return {
+      label: trans.__('Details'),
+      callback: () => void showErrorMessage(title, buildWords(build, trans), [Dialog.okButton()])
+    };
   }
 
   private _cancel({ id }: ImageBuild): Notification.IAction {
@@ -91,4 +103,8 @@ class BuildNotices {
   }
 
   private readonly _shown = new Map<string, string>();
+}
+
+function nameOf({ notebook }: ImageBuild): string {
+  return PathExt.basename(notebook, '.ipynb');
 }

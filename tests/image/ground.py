@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 from jupyter_mltrain.image import own
 from tests.image import base_files
-from tests.image.base_image import Layout, tar, write_layout
+from tests.image.base_image import tar, write_layout
 from tests.image.package_index import Index, package_index
 from tests.image.registry_server import RegistryServer, registry_server
 
@@ -23,16 +26,17 @@ class SmallGround:
     Attributes
     ----------
     base:
-        Debian's Python, as far as it is looked at: a handful of files.
+        Reference of Debian's Python, as far as it is looked at: a handful of files. It is the settings' default.
     index:
-        Has what the runner needs, empty, and ``large`` 1.0, which is a layer of its own.
+        Has what the runner needs, empty and in the versions that are installed here, and ``large`` 1.0, which is a
+        layer of its own.
     env:
         Variables by which a build finds the index and the settings, and nothing of the user's.
     """
 
     registry: RegistryServer
     index: Index
-    base: Layout
+    base: str
     env: dict[str, str]
 
     @property
@@ -45,14 +49,21 @@ class SmallGround:
 def small_ground(folder: Path) -> Iterator[SmallGround]:
     """Run registry and index until the end of the context."""
     folder.mkdir(parents=True, exist_ok=True)
+    if shutil.which("skopeo") is None:
+        pytest.skip("skopeo is not installed")
     files = {**base_files.glibc(), **base_files.python("usr", "3.11.2")}
-    base = write_layout(folder / "base", [tar(files)])
+    layout = write_layout(folder / "base", [tar(files)])
     with registry_server(folder / "registry") as registry, package_index() as index:
         for requirement in map(Requirement, own.REQUIREMENTS):
-            index.wheel(requirement.name.replace("-", "_"), "99.0")
+            index.wheel(requirement.name.replace("-", "_"), metadata.version(requirement.name))
+        index.sizes = True
         index.wheel("large", "1.0", size=4 << 20)
         settings = folder / "image.toml"
-        settings.write_text(f'repository = "{registry.host}/team"\nplatforms = ["linux/amd64"]\n')
+        base = f"{registry.host}/bases/python:3.11"
+        layout.push(base)
+        settings.write_text(
+            f'repository = "{registry.host}/team"\nplatforms = ["linux/amd64"]\n[bases]\ndefault = "{base}"\n'
+        )
         env = {
             "MLTRAIN_IMAGE_CONFIG": str(settings),
             "NETRC": str(folder / "netrc"),

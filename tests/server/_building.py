@@ -96,7 +96,13 @@ class Builder:
         return ImagePlan("train", DIGEST, wanted.repository, (platform,), notes=("A note.",))
 
     async def build_image(
-        self, request: Request, wanted: ImageRequest, *, report: Report, force: bool = False
+        self,
+        request: Request,
+        wanted: ImageRequest,
+        *,
+        report: Report,
+        force: bool = False,
+        on_plan: Callable[[ImagePlan], None] | None = None,
     ) -> BuiltImage:
         work = Work(request, wanted, force, report)
         self.works.append(work)
@@ -116,4 +122,4 @@ class Builder:
         for name in ("image_settings", "plan_image", "build_image"):
             method = getattr(self, name)
             stand_in = lambda _, *args, _method=method, **kwargs: _method(*args, **kwargs)  # noqa: E731
-            set_attribute(service, name, stand_in, raising=False)
+            set_attribute(service, name, stand_in)

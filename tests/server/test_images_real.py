@@ -36,15 +36,11 @@ async def test_a_notebook_becomes_an_image_and_again_the_same(
     managers = jp_serverapp.web_app.settings["jupyter_mltrain"]
     settings = await api.json("images/settings", params={"notebook": notebook})
     assert (settings["repository"], settings["environments"]) == (ground.prefix, ["requirements.txt"])
-    image = {
-        "repository": f"{settings['repository']}/train:1",
-        "base": ground.base.name,
-        "environment": "requirements.txt",
-    }
+    image = {"repository": f"{settings['repository']}/train:1", "environment": "requirements.txt"}
     wanted = {"submission": {"notebook": notebook}, "image": image}
 
     (before,) = (await api.json("images/plan", "POST", wanted))["platforms"]
-    assert before["python"] == "3.11.2"
+    assert (before["base"], before["python"]) == (ground.base, "3.11.2")
     assert "large 1.0" in before["packages"]
     assert {layer["title"]: layer["state"] for layer in before["layers"]}["large 1.0"] == "new"
 
@@ -68,7 +64,7 @@ async def test_a_notebook_becomes_an_image_and_again_the_same(
 
 async def test_a_registry_that_is_down_is_told(api: Api, ground: SmallGround, notebook: str) -> None:
     ground.registry.stop()
-    image = {"repository": f"{ground.prefix}/train", "base": ground.base.name, "environment": "requirements.txt"}
+    image = {"repository": f"{ground.prefix}/train", "environment": "requirements.txt"}
     body = {"submission": {"notebook": notebook}, "image": image}
     error = await api.json("images/plan", "POST", body, status=502)
     assert error["code"] == "registry-unreachable"
@@ -77,7 +73,7 @@ async def test_a_registry_that_is_down_is_told(api: Api, ground: SmallGround, no
 
 async def test_what_nobody_has_is_told(api: Api, ground: SmallGround, notebook: str) -> None:
     (api.root / "work" / "requirements.txt").write_text("no-such-package==1.0\n")
-    image = {"base": ground.base.name, "environment": "requirements.txt"}
+    image = {"environment": "requirements.txt"}
     error = await api.json("images/plan", "POST", {"submission": {"notebook": notebook}, "image": image}, status=400)
     assert error["code"] == "resolution"
     assert "no-such-package" in error["message"]

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.ui.images import answer
 from tests.ui.job import path_of
 from tests.ui.notebooks import write_quick
 from tests.ui.submit import SubmitForm
@@ -40,6 +41,7 @@ def axe(form: SubmitForm) -> list[str]:
 @pytest.mark.parametrize("theme", THEMES)
 def test_axe_finds_nothing(theme: str, tab: Tab, work: Path, name: str) -> None:
     tab.expect_problem("status of 400")
+    answer(tab.page)
     form = SubmitForm.open(tab, path_of(tab, write_quick(work, name)))
     tab.theme(theme)
     assert axe(form) == []

@@ -59,12 +59,6 @@ def test_script_and_manifest_are_copied_and_saved(tab: Tab, work: Path, name: st
     assert (work / f"{name}.py").read_text() == copied
 
 
-def test_there_is_no_image_where_none_is_needed(tab: Tab, work: Path, name: str) -> None:
-    form = SubmitForm.open(tab, path_of(tab, write_quick(work, name)))
-    expect(form.show("Image")).to_contain_text("This machine needs none")
-    expect(form.show("Dockerfile")).to_contain_text("This machine needs none")
-
-
 def test_findings_are_mended_by_a_click(tab: Tab, work: Path, name: str) -> None:
     form = SubmitForm.open(tab, path_of(tab, write_tensorflow(work, name)))
     expect(form.field("framework")).to_contain_text("TensorFlow (TFJob), found by the imports")

@@ -8,13 +8,13 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
 from ...errors import InvalidInput, MltrainError
 from ...image.oci import Platform
-from ...image.progress import Report
 from ...image.reference import Reference
 from ...service import Request
 from ...service.images import BuiltImage, ImageRequest
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from . import Managers
 
 _log = logging.getLogger(__name__)
-
-Make = Callable[[Report], Awaitable[BuiltImage]]
 
 _ENVIRONMENTS: Final = ("pylock.toml", "requirements.txt", "pyproject.toml", "environment.yml", "environment.yaml")
 _STOPPING: Final = 10.0  # seconds that builds have to stop when the server does
@@ -122,19 +120,16 @@ class ImagesManager:
             options = _options(wanted.image, request)
             await self._managers.plans.check(service, request)
             build = self.builds.add(build_id, wanted.submission.notebook, wanted.image.repository)
-
-            async def make(report: Report) -> BuiltImage:
-                return await service.build_image(request, options, report=report, force=wanted.force)
-
+            make = partial(service.build_image, request, options, force=wanted.force)
             running = self._run(build, make, stack.pop_all())
             self._tasks[build_id] = asyncio.create_task(running, name=f"mltrain image {build_id}")
         return build
 
-    async def _run(self, build: Build, make: Make, files: AsyncExitStack) -> None:
+    async def _run(self, build: Build, make: Callable[..., Awaitable[BuiltImage]], files: AsyncExitStack) -> None:
         try:
             async with files, self._turns:
                 build.begin()
-                image = await make(build.report)
+                image = await make(report=build.report, on_plan=build.expect)
             build.succeed(image)
         except asyncio.CancelledError:
             build.stop()

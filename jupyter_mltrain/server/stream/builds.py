@@ -16,7 +16,7 @@ from ..views import built_view, error_view
 from .pulse import Pulse
 
 if TYPE_CHECKING:
-    from ...service.images import BuiltImage
+    from ...service.images import BuiltImage, ImagePlan
 
 _ENDED_KEPT: Final = 20
 _STEPS_SECONDS: Final = 0.05
@@ -47,6 +47,7 @@ class Build:
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._steps: dict[tuple[str, str], Progress] = {}
+        self._expected = 0  # bytes that will travel
         self._told = True  # whether the event loop knows of all steps, or will
 
     @property
@@ -69,6 +70,12 @@ class Build:
         self._change(state="running", position=None, started_at=_now())
         self._builds.arrange()
 
+    def expect(self, plan: ImagePlan) -> None:
+        """Take what the build will do, from any thread. Raises ``Cancelled`` as `report` does."""
+        if self.cancelled:
+            raise Cancelled
+        self._expected = _expected(plan)
+
     def report(self, progress: Progress) -> None:
         """Take progress, from any thread. Raises ``Cancelled`` when somebody has cancelled the build."""
         if self.cancelled:
@@ -83,7 +90,7 @@ class Build:
         with self._lock:
             steps, self._told = list(self._steps.values()), True
         if not self.ended:
-            fraction = _fraction(steps, self.view.fraction)
+            fraction = _fraction(steps, self._expected, self.view.fraction)
             self._change(steps=tuple(map(_step, steps)), fraction=fraction)
 
     def cancel(self) -> None:
@@ -191,10 +198,20 @@ def _step(progress: Progress) -> wire.ImageStep:
     return wire.ImageStep.model_validate(asdict(progress))
 
 
-def _fraction(steps: list[Progress], before: float | None) -> float | None:
-    """Return how much of the work is done, by bytes: of what is not there already, and never less than before."""
-    work = [step for step in steps if step.total and step.state in ("running", "done")]
-    total = sum(step.total for step in work)
+def _expected(plan: ImagePlan) -> int:
+    """Return the bytes that will travel; a layer that nobody has made counts as what is downloaded for it."""
+    fetch = sum(platform.fetch or 0 for platform in plan.platforms)
+    if not plan.repository:
+        return fetch
+    layers = [layer for platform in plan.platforms for layer in platform.layers if layer.state != "present"]
+    made = any(layer.size is None for layer in layers) * fetch
+    return fetch + made + sum(layer.size or 0 for layer in layers)
+
+
+def _fraction(steps: list[Progress], expected: int, before: float | None) -> float | None:
+    """Return how much of what has to travel has done so, by bytes, and never less than before."""
+    work = [step for step in steps if step.step in ("fetch", "push") and step.state in ("running", "done")]
+    total = max(expected, sum(step.total for step in work))
     if not total:
         return before
     done = sum(step.total if step.state == "done" else min(step.done, step.total) for step in work)

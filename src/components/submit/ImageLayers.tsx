@@ -33,12 +33,7 @@ export function ImageLayers(props: {
         </thead>
         <tbody>
           {layers.map((layer, index) => (
-            <Layer
-              key={index}
-              layer={layer}
-              step={build?.steps.filter(({ name }) => name === layer.title).at(-1) ?? null}
-              trans={trans}
-            />
+            <Layer key={index} layer={layer} step={stepOf(layer, build)} trans={trans} />
           ))}
         </tbody>
       </table>
@@ -92,11 +87,17 @@ function Layer(props: { layer: ImageLayer; step: ImageStep | null; trans: Transl
   );
 }
 
+/** Return what a build does with a layer just now; null: nothing. A base's layers are told by their digests. */
+function stepOf({ kind, title, digest }: ImageLayer, build: ImageBuild | null): ImageStep | null {
+  const wanted = kind === 'base' ? `base ${digest.slice(7, 19)}` : title;
+  return build?.steps.filter(({ name }) => name === wanted).at(-1) ?? null;
+}
+
 /** Return what a layer is. The server names wheels and bases; what it makes itself has words of ours. */
 function titleWords({ kind, title, contents }: ImageLayer, trans: TranslationBundle): string {
   switch (kind) {
     case 'base':
-      return trans.__('Base: %1', title);
+      return trans.__('Base: %1', title.replace(/^.*\//, ''));
     case 'wheels':
       return trans._n('%1 small package', '%1 small packages', contents.length);
     case 'environment':

@@ -129,7 +129,8 @@ function Build({ build, trans }: { build: ImageBuild; trans: TranslationBundle }
   const { state, fraction, image } = build;
   return (
     <div className="jp-mltrain-ImageBuild" data-state={state}>
-      <p role={state === 'failed' ? 'alert' : 'status'}>{buildWords(build, trans)}</p>
+      {/* What moves is not read out loud: the bar is there for that. */}
+      <p role={isActive(build) ? undefined : state === 'failed' ? 'alert' : 'status'}>{buildWords(build, trans)}</p>
       {isActive(build) && (
         <progress max={1} value={fraction ?? undefined} aria-label={trans.__('Progress of the build')} />
       )}

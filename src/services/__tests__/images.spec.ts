@@ -95,7 +95,7 @@ describe('notices of builds', () => {
     const steps = [step({ step: 'fetch', name: 'six 1.17.0', state: 'done' }), step()];
     await change(build('a', { steps, fraction: 0.5 }));
     expect(shown()).toEqual([
-      ['in-progress', 'Image of train: tensorflow 2.21.0: pushed 120 B of 230 B', 0.5, 'Cancel']
+      ['in-progress', 'Image of train: 50 % · tensorflow 2.21.0: pushed 120 B of 230 B', 0.5, 'Cancel']
     ]);
     await change(build('a', { state: 'succeeded', fraction: 1, image: built() }));
     const text = 'Image pushed: registry.example.com/team/train@sha256:121212121212… · pushed 14 KiB in 0.40 s';
@@ -113,14 +113,16 @@ describe('notices of builds', () => {
     await page(build('a'));
     const error = { code: 'registry-unauthorised', message: 'The registry refuses.', hint: 'Log in.', details: {} };
     await change(build('a', { state: 'failed', error }));
-    expect(shown()).toEqual([['error', 'Image of train: The registry refuses. Log in.', undefined]]);
+    expect(shown()).toEqual([['error', 'Image of train: The registry refuses. Log in.', undefined, 'Details']]);
   });
 
   it('in words what nobody knows after a restart of the server', async () => {
     const { page } = await setUp();
     await page(build('a'));
     await page();
-    expect(shown()).toEqual([['error', expect.stringContaining('the Jupyter server was started again'), undefined]]);
+    expect(shown()).toEqual([
+      ['error', expect.stringContaining('the Jupyter server was started again'), undefined, 'Details']
+    ]);
   });
 
   it('cancel, and that it stops', async () => {

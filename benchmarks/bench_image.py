@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 from image_builders import Buildah, Ours, Spent, buildah_version
-from image_inputs import ADDED, Project, add_large_wheel, project, registry
+from image_inputs import ADDED, Project, add_large_wheel, index, project, registry
 from image_memory import peak
 from report import heading, row
 
@@ -44,10 +44,11 @@ Pair = tuple[Spent, Spent | None]
 class Rounds:
     """Measures, and keeps what each took."""
 
-    def __init__(self, project: Project, folder: Path, *, peer: bool) -> None:
+    def __init__(self, project: Project, index: str, folder: Path, *, peer: bool) -> None:
         self.pairs: dict[str, list[Pair]] = defaultdict(list)
         self.here: list[float] = []
         self._project = project
+        self._index = index
         self._folder = folder
         self._peer = peer
         self._numbers = count()
@@ -101,7 +102,7 @@ class Rounds:
             return used, used_by_peer
 
     def _builders(self, host: str, folder: Path, *, pull: bool = True) -> tuple[Ours, Buildah | None]:
-        ours = Ours(self._project, host, folder / "ours")
+        ours = Ours(self._project, host, self._index, folder / "ours")
         if not self._peer:
             return ours, None
         peer = Buildah(self._project, host, folder / "peer")
@@ -142,26 +143,33 @@ def load() -> str:
 
 
 def measure(folder: Path, rounds: int, changes: int, *, memory: bool) -> None:
+    """Run all rounds and print what they gave."""
     version = buildah_version()
     peer = f"buildah {version}, overlay, chroot, --layers" if version else "no peer: buildah is missing, or not root's"
     made = project(folder / "project")
     every = made.locks["all"].wheels
     size = sum(one.size or 0 for one in every) / 1000**2
     heading("Image: build and push", peer, f"{len(every)} wheels, {size:.0f} MB", f"{load()} before")
-    done = Rounds(made, folder, peer=bool(version))
-    for number in range(rounds):
-        done.run(number, changes)
+    with index(made) as url:
+        done = Rounds(made, url, folder, peer=bool(version))
+        for number in range(rounds):
+            done.run(number, changes)
+        report(done)
+        if version:
+            done.gzip()
+            show(GZIP, done.pairs[GZIP])
+        if memory:
+            ours, theirs = done.memory()
+            row("memory with a wheel of 500 MB", ours, "MiB", peer=theirs, target="aim: bounded")
+    print(f"{load()} after")
+
+
+def report(done: Rounds) -> None:
+    """Print the medians of the rounds."""
     changed = [theirs.wall for _, theirs in done.pairs[CHANGED] if theirs is not None]
     row(HERE, statistics.median(done.here), peer=statistics.median(changed) if changed else None, target="aim <= 0.1 s")
     for name in (CHANGED, COLD, ADD, FRESH):
         show(name, done.pairs[name], AIMS[name])
-    if version:
-        done.gzip()
-        show(GZIP, done.pairs[GZIP])
-    if memory:
-        ours, theirs_at_most = done.memory()
-        row("memory with a wheel of 500 MB", ours, "MiB", peer=theirs_at_most, target="aim: bounded")
-    print(f"{load()} after")
 
 
 def main() -> None:

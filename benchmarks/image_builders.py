@@ -40,9 +40,12 @@ class Spent:
 
 
 class Ours:
-    """This project, with all that it keeps in a folder. Wheels come from where the peer has them, and no index."""
+    """This project, with all that it keeps in a folder. It copies wheels from where the peer has them.
 
-    def __init__(self, project: Project, host: str, folder: Path) -> None:
+    The lock says all, but an index is asked whether what the runner needs goes with it: one on loopback.
+    """
+
+    def __init__(self, project: Project, host: str, index: str, folder: Path) -> None:
         self._project = project
         self._host = host
         settings = folder / "image.toml"
@@ -52,8 +55,7 @@ class Ours:
             "MLTRAIN_HOME": str(folder),
             "MLTRAIN_IMAGE_CONFIG": str(settings),
             "UV_CACHE_DIR": str(folder / "uv"),
-            "UV_NO_INDEX": "1",
-            "UV_FIND_LINKS": str(project.wheels),
+            "UV_DEFAULT_INDEX": index,
         }
 
     @property
@@ -185,6 +187,7 @@ def _processor() -> float:
 def run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> str:
     """Run a program to its end and return what it printed; what it wrote is shown where it failed."""
     environment = {**os.environ, **(variables or {})}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installation has its modules compiled
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")

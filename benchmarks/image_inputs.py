@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.image.base_image import debian  # noqa: E402
+from tests.image.package_index import package_index  # noqa: E402
 from tests.image.registry_server import registry_server  # noqa: E402
 
 NEEDED = ("joblib", "numpy", "pandas", "scikit-learn")
@@ -152,3 +153,12 @@ def registry(folder: Path) -> Iterator[str]:
         debian().push(f"{server.host}/{BASE}")
         yield server.host
     shutil.rmtree(folder / "registry")
+
+
+@contextmanager
+def index(project: Project) -> Iterator[str]:
+    """Serve an index with all wheels, for whoever looks up versions; yield its address."""
+    with package_index() as server:
+        server.sizes = True
+        server.add(*((path.name, path.read_bytes()) for path in project.wheels.glob("*.whl")))
+        yield server.url

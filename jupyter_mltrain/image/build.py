@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..errors import RegistryError
+from ..errors import RegistryError, StorageError
 from . import base as bases
 from . import fetch, layout, lock, oci, own
 from .annotations import REF_NAME, describe, shared
@@ -24,10 +24,11 @@ from .compress import Compression
 from .config import Image, image
 from .credentials import Credentials
 from .locked import Lock
-from .making import Making, Repository, Traffic
+from .making import Making
 from .progress import Progress, Report, ignore
 from .reference import Reference
 from .registry import ANY, Options, Registry
+from .repository import Repository, Traffic
 from .settings import Settings
 from .shared import Keyed, Shared
 from .sources import Wanted
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 _ARCHIVE: Final = ".tar"
 _LAYOUTS: Final = ("oci:", "oci-archive:")
 _SYSTEM: Final = "system"  # folder of the cache: bases with system packages
-_RECENT: Final = 8  # repositories of a registry that layers may be mounted from
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +256,14 @@ class Builder:
         name = push or Reference("localhost", component(order.payload.name))
         contents = layout.Contents.of(images, said, name)
         if output is not None:
-            self._write(output, contents, grounds)
+            try:
+                self._write(output, contents, grounds)
+            except StorageError as error:
+                if self._is_sound(error.details.get("digest"), contents):
+                    raise
+                for ground in grounds:
+                    self._image(order, ground, push, True, traffic)
+                self._write(output, contents, grounds)
         if push is not None:
             try:
                 self._publish(push, contents, before)
@@ -300,21 +307,16 @@ class Builder:
         )
         if target is not None:
             config = oci.Descriptor.of(oci.CONFIG, found.config)
-            target.put(config, partial(BytesIO, found.config), "config", ignore)
+            target.put(config, partial(BytesIO, found.config), "config", ignore, own=True)
             if self._settings.cache_tags and listed is None:
                 self._share(target, ground.base, blueprint, layers)
         return found
 
     def _repository(self, order: Order, push: Reference, traffic: Traffic) -> Repository:
         """Return the repository, and where on its registry layers may be mounted from."""
-        recent = json.loads(self.cache.document("repositories", push.registry) or b"[]")
-        if push.repository not in recent:
-            self.cache.put_document(
-                "repositories", push.registry, json.dumps([push.repository, *recent][:_RECENT]).encode()
-            )
         reference = _reference(order)
-        below = [reference.repository] if reference is not None and reference.registry == push.registry else []
-        return Repository(self.registry(push.registry), push.repository, [*below, *recent], traffic)
+        below = reference.repository if reference is not None and reference.registry == push.registry else ""
+        return Repository(self.registry(push.registry), push.repository, self.cache, traffic, base=below)
 
     def _share(self, target: Repository, base: Base, blueprint: Blueprint, layers: Sequence[oci.Layer]) -> None:
         """Leave what the next machine would have to find out."""
@@ -349,6 +351,11 @@ class Builder:
             top = contents.documents[contents.image.digest]
             registry.put_manifest(push.repository, push.tag, top, contents.image.media_type, expected=before)
         self._report(Progress("push", str(push), state="done"))
+
+    def _is_sound(self, damaged: str | None, contents: layout.Contents) -> bool:
+        """Return whether the cache has the right bytes of all layers; what is damaged is removed from it."""
+        found = [self.cache.verify(layer.digest) for layer in contents.layers] if damaged else []
+        return all(found)
 
     def _write(self, output: Path, contents: layout.Contents, grounds: Iterable[Ground]) -> None:
         def path(blob: oci.Descriptor) -> Path:

@@ -83,7 +83,7 @@ def _present(files: Iterable[_File], cache: Cache, report: Report) -> Iterator[t
             report(Progress("fetch", file.name, size, size, "cached"))
             yield file.sha256, path
         elif not file.url:
-            hint = "Lock with refresh: it will be built again."
+            hint = "Somebody emptied it: build the image again."
             raise StorageError(f"{file.name}, which was built here, is no longer in the cache.", hint=hint)
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from typing import BinaryIO, Final, TypeVar, cast
 
-from ..errors import MltrainError, RegistryError, StorageError
+from ..errors import ImageError, MltrainError, RegistryError, StorageError
 from . import fetch, oci
 from .base_sources import Kept
 from .blueprint import Piece
 from .cache import Cache, Draft
 from .credentials import Credentials
 from .progress import Progress, Report
-from .registry import Registry
+from .repository import Repository, Traffic
 
 _AT_ONCE: Final = 4
 T = TypeVar("T")
@@ -25,51 +25,6 @@ R = TypeVar("R")
 
 class Stopped(Exception):
     """Something else of the build failed: this piece need not go on."""
-
-
-@dataclass(slots=True)
-class Traffic:
-    """Bytes of layers that went where; counted by several threads."""
-
-    pushed: int = 0
-    mounted: int = 0
-    present: int = 0
-    fetched: int = 0
-
-
-class Repository:
-    """Where images are pushed to.
-
-    Parameters
-    ----------
-    mount_from:
-        Other repositories of the registry that may have layers.
-    """
-
-    def __init__(self, registry: Registry, name: str, mount_from: Iterable[str], traffic: Traffic) -> None:
-        self.registry = registry
-        self.name = name
-        self.known: frozenset[str] = frozenset()
-        """Digests that the repository has for certain."""
-        self._mount_from = tuple(mount_from)
-        self._traffic = traffic
-        self._lock = Lock()
-
-    def has(self, digest: str) -> bool:
-        """Return whether a blob is there for certain; False: nobody asked."""
-        return digest in self.known
-
-    def put(self, blob: oci.Descriptor, source: Path | Callable[[], BinaryIO], name: str, report: Report) -> None:
-        """See to it that the repository has a blob. ``source`` is opened only if its bytes must travel."""
-        if blob.digest in self.known:
-            outcome = "present"
-            report(Progress("push", name, blob.size, blob.size, "present"))
-        else:
-            outcome = self.registry.ensure_blob(
-                self.name, blob, source, mount_from=self._mount_from, name=name, report=report
-            )
-        with self._lock:
-            setattr(self._traffic, outcome, getattr(self._traffic, outcome) + blob.size)
 
 
 class Making:
@@ -113,7 +68,8 @@ class Making:
             if self._keep and (self._target is None or not self._target.has(blob.digest)):
                 source.path(blob)
             if self._target is not None:
-                self._target.put(blob, lambda: source.open_blob(blob), name, self._report)
+                opened = partial(source.open_blob, blob)
+                self._bring(blob, opened, name, lambda: opened)
 
         if self._target is not None or self._keep:
             self._each(bring, layers)
@@ -125,16 +81,28 @@ class Making:
         if known is not None and not self._keep and self._is_there(known, piece):
             return known
         layer, path = self._bytes(piece)
-        if self._target is None:
-            return layer
-        try:
-            self._target.put(layer.descriptor, path, piece.name, self._report)
-        except RegistryError as error:
-            if error.code != "registry-digest" or self._cache.verify(layer.descriptor.digest):
-                raise
-            layer, path = self._bytes(piece)  # the file was damaged, and is gone now
-            self._target.put(layer.descriptor, path, piece.name, self._report)
+        if self._target is not None:
+            own = piece.kind == "program"
+            self._bring(layer.descriptor, path, piece.name, lambda: self._bytes(piece)[1], own=own)
         return layer
+
+    def _bring(
+        self,
+        blob: oci.Descriptor,
+        source: Path | Callable[[], BinaryIO],
+        name: str,
+        again: Callable[[], Path | Callable[[], BinaryIO]],
+        *,
+        own: bool = False,
+    ) -> None:
+        """Bring a blob to the registry; where the cache's file is damaged, once more with one that ``again`` makes."""
+        assert self._target is not None
+        try:
+            self._target.put(blob, source, name, self._report, own=own)
+        except RegistryError as error:
+            if error.code != "registry-digest" or self._cache.verify(blob.digest):
+                raise
+            self._target.put(blob, again(), name, self._report, own=own)
 
     def _is_there(self, layer: oci.Layer, piece: Piece) -> bool:
         """Return whether the registry has a layer, or takes it from where it has it, without its bytes."""
@@ -164,10 +132,13 @@ class Making:
         return (layer, path) if layer and path else None
 
     def _made(self, piece: Piece) -> tuple[oci.Layer, Path]:
-        files = fetch.fetch(piece.wheels, self._cache, self._counting, credentials=self._credentials)
-        self._report(Progress("layer", piece.name))
-        with self._cache.write_blob() as draft:
-            layer = piece.write(cast(BinaryIO, _Watched(draft, self._check)), files)
+        try:
+            layer = self._written(piece)
+        except ImageError:
+            sound = [self._cache.verify(wheel.digest) for wheel in piece.wheels]
+            if all(sound):
+                raise
+            layer = self._written(piece)  # a wheel was damaged, and is gone now
         self._cache.remember(piece.key, layer)
         self._report(Progress("layer", piece.name, layer.unpacked, layer.unpacked, "done"))
         path = self._cache.blob(layer.descriptor.digest)
@@ -176,6 +147,12 @@ class Making:
                 f"The layer {piece.name!r} is gone from the image cache.", hint="Somebody emptied it: build again."
             )
         return layer, path
+
+    def _written(self, piece: Piece) -> oci.Layer:
+        files = fetch.fetch(piece.wheels, self._cache, self._counting, credentials=self._credentials)
+        self._report(Progress("layer", piece.name))
+        with self._cache.write_blob() as draft:
+            return piece.write(cast(BinaryIO, _Watched(draft, self._check)), files)
 
     # --- all pieces
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 _STATES = {"present": "✓ in registry", "cached": "● cached", "known": "◐ known", "new": "○ to build"}
 _FROM_SETTINGS = "."
+_GRACE = 3.0  # seconds for a build to end in order
+_CURSOR = "\x1b[?25h"  # is shown again: bars hide it
 
 
 @click.command("build")
@@ -79,16 +84,30 @@ def build_command(notebook: Path, dry_run: bool, force: bool, as_json: bool, **o
 
 @contextmanager
 def _stopped_in_order() -> Iterator[None]:
-    """Let SIGTERM end a build as Ctrl-C does: uploads are given up, and what was started ends too."""
+    """Let Ctrl-C and SIGTERM end a build: uploads are given up, and what was started ends too.
+
+    What waits for a server that says nothing has not long for that. The cache is such that this does no harm.
+    """
 
     def stop(signum: int, frame: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + signum)
+        end = Timer(_GRACE, _leave, [128 + signum])
+        end.daemon = True
+        end.start()
+        raise KeyboardInterrupt if signum == signal.SIGINT else SystemExit(128 + signum)
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {signum: signal.signal(signum, stop) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def _leave(code: int) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(_CURSOR)
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _request(notebook: Path, options: dict[str, Any]) -> Request:

@@ -190,6 +190,7 @@ class _Job:
                 raise _unreachable(file, why)
             resumed = resumed or draft.size > 0
             self._pause(max(delay, wait))
+            self._tell(file, draft)  # which ends this where the build was cancelled
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):

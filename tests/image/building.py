@@ -122,7 +122,7 @@ class Workshop:
             main(arguments)
         done = subprocess.CompletedProcess(arguments, int(ended.value.code or 0), out.getvalue(), err.getvalue())
         assert code in (None, done.returncode), (done.returncode, done.stdout, done.stderr)
-        assert "Traceback" not in done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
         return done
 
     def push(self, notebook: Path, *options: object, to: str = "me/train:latest", **more: Any) -> Any:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import sys
 import tarfile
 import threading
 import zipfile
@@ -178,6 +179,13 @@ class Index:
         return json.dumps({"meta": {"api-version": "1.1"}, "name": name, "files": files}).encode() if found else None
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing where a client has gone away."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 @contextmanager
 def package_index() -> Iterator[Index]:
     index = Index()
@@ -228,7 +236,7 @@ def package_index() -> Iterator[Index]:
         def log_message(self, *arguments: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     index.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))

@@ -86,18 +86,10 @@ def print_findings(findings: Iterable[Finding], *, err: bool = True) -> None:
     """Print one line for each finding, its hint below it."""
     for finding in findings:
         word = styled(f"{finding.severity.value}:", fg=_SEVERITY_STYLE[finding.severity])
-        click.echo(f"{word} {_place(finding)}{finding.message} [{finding.code}]", err=err)
+        place = f"{finding.place}: " if finding.place else ""
+        click.echo(f"{word} {place}{finding.message} [{finding.code}]", err=err)
         if finding.hint:
             click.echo(f"  {finding.hint}", err=err)
-
-
-def _place(finding: Finding) -> str:
-    """Return ``"cell 2, line 3: "`` as people count, ``"lib/a.py, line 3: "``, or nothing."""
-    where = finding.where
-    cell = f"cell {where['cell'] + 1}" if "cell" in where else ""
-    line = f"line {where['line']}" if "line" in where else ""
-    place = ", ".join(filter(None, [where.get("file") or cell, line]))
-    return f"{place}: " if place else ""
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -43,6 +43,13 @@ class Finding:
     where: dict[str, Any] = field(default_factory=dict)
     fix: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def place(self) -> str:
+        """``"cell 2, line 3"`` as people count, ``"lib/a.py, line 3"``, or ``""``."""
+        cell = f"cell {self.where['cell'] + 1}" if "cell" in self.where else ""
+        line = f"line {self.where['line']}" if "line" in self.where else ""
+        return ", ".join(filter(None, [self.where.get("file") or cell, line]))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as a JSON object; ``fix`` is there if there is one."""
         found = asdict(self)

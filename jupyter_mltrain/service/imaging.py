@@ -299,8 +299,10 @@ def _notes(wanted: ImageRequest, root: Path) -> tuple[str, ...]:
 def _refuse(name: str, findings: Iterable[Finding], force: bool) -> None:
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors and not force:
+        place = f"{errors[0].place}: " if errors[0].place else ""
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise InvalidInput(
-            f"No image was built of {name}: {errors[0].message}" + f" (and {len(errors) - 1} more)" * (len(errors) > 1),
+            f"No image was built of {name}: {place}{errors[0].message}{more}",
             hint=(errors[0].hint + " Or build it all the same with --force.").strip(),
             findings=[finding.to_dict() for finding in errors],
         )

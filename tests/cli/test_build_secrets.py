@@ -40,7 +40,7 @@ def layers(workshop: Workshop, digest: str) -> list[bytes]:
 def test_a_likely_secret_stops_a_build_unless_it_is_forced(workshop: Workshop) -> None:
     notebook = workshop.notebook(f'key = "{KEY}"')
     error = workshop.build(notebook, "--push", workshop.target(), code=2)
-    assert "looks like it holds a secret" in error["message"]
+    assert "No image was built of train: cell 1, line 1: This line looks like it holds a secret" in error["message"]
     assert "--force" in error["hint"]
     assert [finding["code"] for finding in error["details"]["findings"]] == ["likely-secret"]
     assert KEY not in json.dumps(error)
@@ -54,7 +54,7 @@ def test_a_likely_secret_stops_a_build_unless_it_is_forced(workshop: Workshop) -
 def test_a_secret_in_a_module_stops_a_build(workshop: Workshop) -> None:
     (workshop.folder / "tools.py").write_text(f'KEY = "{KEY}"\n')
     error = workshop.build(workshop.notebook("import tools"), code=2)
-    assert "looks like it holds a secret" in error["message"]
+    assert "tools.py, line 1: This line looks like it holds a secret" in error["message"]
 
 
 @pytest.mark.parametrize("include", ["**", "**/*", "**/.*", "*"])

@@ -90,7 +90,7 @@ def debian() -> Layout:
     """Return Debian with Python, which is made if nobody has made it before. Raises ``CannotMake``."""
     architecture = oci.Platform.parse(platform.machine()).architecture
     recipe = json.dumps([_FORMAT, architecture, *RECIPE])
-    folder = _cache() / f"base-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+    folder = kept_folder() / f"base-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     with _locked(folder.with_suffix(".lock")):
         if not folder.exists():
             _make_debian(folder, architecture)
@@ -139,7 +139,8 @@ def _make_debian(folder: Path, architecture: str) -> None:
         Path(made, "layout").rename(folder)
 
 
-def _cache() -> Path:
+def kept_folder() -> Path:
+    """Return where what is long in the making is kept from one test run to the next."""
     named = os.environ.get("MLTRAIN_TEST_CACHE")
     folder = Path(named) if named else Path.home() / ".cache" / "jupyter-mltrain-tests"
     folder.mkdir(parents=True, exist_ok=True)

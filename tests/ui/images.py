@@ -61,3 +61,30 @@ def answer(page: Page, plan: dict[str, Any] | None = None) -> None:
     """Let the page find this plan, and settings."""
     page.route("**/jupyter-mltrain/images/settings*", lambda route: route.fulfill(json=SETTINGS))
     page.route("**/jupyter-mltrain/images/plan*", lambda route: route.fulfill(json=plan or image_plan()))
+
+
+def build(notebook: str, **changes: Any) -> dict[str, Any]:
+    """Return a build that runs, with steps in each state."""
+    running = {"step": "push", "name": "tensorflow 2.21.0", "done": 120_000_000, "total": 241_000_000}
+    steps = [
+        {"step": "push", "name": "base 121212121212", "done": 48_300_000, "total": 48_300_000, "state": "mounted"},
+        {"step": "push", "name": "keras 3.15.0", "done": 1_600_000, "total": 1_600_000, "state": "done"},
+        running | {"state": "running"},
+        {"step": "layer", "name": "54 packages", "done": 0, "total": 0, "state": "running"},
+    ]
+    found = {
+        "id": "b1",
+        "notebook": notebook,
+        "repository": "registry.example.com/team/train",
+        "state": "running",
+        "cancelling": False,
+        "position": None,
+        "createdAt": "2030-01-01T12:00:00Z",
+        "startedAt": "2030-01-01T12:00:00Z",
+        "finishedAt": "",
+        "steps": [step | {"detail": ""} for step in steps],
+        "fraction": 0.42,
+        "image": None,
+        "error": None,
+    }
+    return found | changes

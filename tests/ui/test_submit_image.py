@@ -120,6 +120,8 @@ def test_a_server_that_was_started_again_knows_no_build(
     tab: Tab, ground: SmallGround, work: Path, name: str, builds: threading.Event
 ) -> None:
     tab.expect_problem(NO_SERVER)
+    # JupyterLab's own dialog about the connection.
+    tab.page.add_locator_handler(tab.dialog(), lambda dialog: dialog.get_by_role("button").last.click())
     shown = open_image(tab, ground, work, name)
     shown.get_by_role("button", name="Build", exact=True).click()
     expect(tab.notice(DOWNLOADING)).to_be_visible()
@@ -153,11 +155,12 @@ def test_the_dockerfile_is_saved_beside_the_notebook(tab: Tab, ground: SmallGrou
     assert (work / f"{name}.Dockerfile").read_text().count("FROM ") >= 1
 
 
-@pytest.mark.usefixtures("fresh_settings")
-def test_the_repository_is_remembered(tab: Tab, ground: SmallGround, work: Path, name: str) -> None:
+def test_the_repository_is_remembered(new_tab: Callable[..., Tab], ground: SmallGround, work: Path, name: str) -> None:
+    tab = new_tab()
     shown = open_image(tab, ground, work, name)
     shown.get_by_label("Repository").fill(f"{ground.registry.host}/mine/other:1")
     shown.get_by_role("button", name="Build and push").click()
     expect(tab.notice(f"Image pushed: {ground.registry.host}/mine/other@sha256:")).to_be_visible()
+    tab = new_tab()
     form = SubmitForm.open(tab, path_of(tab, write_quick(work, f"{name}-2")))
     expect(form.show("Image").get_by_label("Repository")).to_have_value(f"{ground.registry.host}/mine/{name}-2")

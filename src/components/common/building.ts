@@ -17,7 +17,9 @@ export function progressWords({ step, done, total, state }: ImageStep, trans: Tr
     return stateWords(step, state, trans);
   }
   if (total > 0) {
-    const amount = trans.__('%1 of %2', bytes(done), bytes(total));
+    const [amountDone, unit] = bytes(done).split(' ');
+    const all = bytes(total);
+    const amount = trans.__('%1 of %2', all.endsWith(` ${unit}`) ? amountDone : bytes(done), all);
     const moving: Record<ImageStep['step'], string> = {
       base: trans.__('read %1', amount),
       lock: trans.__('read %1', amount),

@@ -95,7 +95,7 @@ describe('notices of builds', () => {
     const steps = [step({ step: 'fetch', name: 'six 1.17.0', state: 'done' }), step()];
     await change(build('a', { steps, fraction: 0.5 }));
     expect(shown()).toEqual([
-      ['in-progress', 'Image of train: 50 % · tensorflow 2.21.0: pushed 120 B of 230 B', 0.5, 'Cancel']
+      ['in-progress', 'Image of train: 50 % · tensorflow 2.21.0: pushed 120 of 230 B', 0.5, 'Cancel']
     ]);
     await change(build('a', { state: 'succeeded', fraction: 1, image: built() }));
     const text = 'Image pushed: registry.example.com/team/train@sha256:121212121212… · pushed 14 KiB in 0.40 s';

@@ -247,7 +247,7 @@ describe('a build', () => {
     await open('Image');
     const steps = [step({ step: 'layer', state: 'done' }), step({ done: 2 ** 20, total: 2 ** 21 })];
     await tell(build('a', { steps, fraction: 0.5 }));
-    expect(rows()[1]).toEqual(['tensorflow 2.21.0', '230 MiB', 'pushed 1 MiB of 2 MiB']);
+    expect(rows()[1]).toEqual(['tensorflow 2.21.0', '230 MiB', 'pushed 1 of 2 MiB']);
     expect(screen.getByRole('progressbar')).toHaveProperty('value', 0.5);
     fireEvent.click(button('Cancel the build'));
     await settle();

@@ -1,9 +1,10 @@
 """Building and pushing an image of a notebook: this project against buildah, by turns, on the same lock and base.
 
 The input: ``notebooks/penguins.ipynb`` with what it and the runner need, 55 wheels of 88 MB, on Debian 12 with Python.
-Both take the wheels from one folder, with no index, and compress layers with zstd; both push to one registry on
-loopback, which has the base image and is empty otherwise. buildah has the base in its storage before it is measured;
-this project looks at it in the registry. Each round has a new registry, new caches and a new storage.
+Both push to one registry on loopback, which has the base image and is empty otherwise, in layers with zstd. Nothing is
+downloaded: before buildah is measured it has the base in its storage, and its pip the wheels in a folder; this project
+has looked at the base and has the wheels in its cache. The fresh machine of either has only the folder of wheels, and
+what the registry has of the first one. Each round has a new registry, new caches and new storages.
 
 ``python benchmarks/bench_image.py [--rounds 3] [--changes 7] [--no-memory]``, as root for buildah: ten minutes with
 nothing else on the machine.
@@ -71,7 +72,7 @@ class Rounds:
             if peer is not None:
                 peer.share("all")
             self._change()
-            other, other_peer = self._builders(host, folder / "second", pull=False)
+            other, other_peer = self._builders(host, folder / "second", fresh=True)
             self._both(FRESH, lambda: other.build("all"), other_peer, lambda one: one.build("all", shared=True))
             for each in (peer, other_peer):
                 if each is not None:
@@ -87,26 +88,26 @@ class Rounds:
                 self.pairs[GZIP].append((ours, peer.build("all", compression="gzip")))
                 peer.discard()
 
-    def memory(self) -> tuple[float, float | None]:
-        """Return the most memory, in MiB, of building and pushing an image with a wheel of 500 MB."""
-        folder = self._folder / "memory"
-        add_large_wheel(self._project)
+    def memory(self, lock: str) -> tuple[float, float | None]:
+        """Return the most memory, in MiB, of building and pushing where nothing is known but wheels and base."""
+        folder = self._folder / f"memory-{lock}"
         with registry(folder) as host:
             ours, peer = self._builders(host, folder)
-            used = peak([ours.command("large")], ours.environment)
+            used = peak([ours.command(lock)], ours.environment)
             if peer is None:
                 return used, None
-            peer.prepare("large")
+            peer.prepare(lock)
             used_by_peer = peak(peer.commands())
             peer.discard()
             return used, used_by_peer
 
-    def _builders(self, host: str, folder: Path, *, pull: bool = True) -> tuple[Ours, Buildah | None]:
+    def _builders(self, host: str, folder: Path, *, fresh: bool = False) -> tuple[Ours, Buildah | None]:
         ours = Ours(self._project, host, self._index, folder / "ours")
-        if not self._peer:
-            return ours, None
-        peer = Buildah(self._project, host, folder / "peer")
-        if pull:
+        peer = Buildah(self._project, host, folder / "peer") if self._peer else None
+        if not fresh:
+            ours.look_at_base()
+            ours.take_wheels()
+        if peer is not None and not fresh:
             peer.pull_base()
         return ours, peer
 
@@ -159,8 +160,10 @@ def measure(folder: Path, rounds: int, changes: int, *, memory: bool) -> None:
             done.gzip()
             show(GZIP, done.pairs[GZIP])
         if memory:
-            ours, theirs = done.memory()
-            row("memory with a wheel of 500 MB", ours, "MiB", peer=theirs, target="aim: bounded")
+            add_large_wheel(made)
+            for name, lock in (("memory, nothing known", "all"), ("memory, and a wheel of 500 MB more", "large")):
+                ours, theirs = done.memory(lock)
+                row(name, ours, "MiB", peer=theirs, target="aim: bounded")
     print(f"{load()} after")
 
 

@@ -8,13 +8,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from unittest.mock import patch
 
-from image_inputs import BASE, Project
+from image_inputs import BASE, TARGET, Project
 from report import timed
+
+from jupyter_mltrain.image.base import look
+from jupyter_mltrain.image.base_sources import FromRegistry
+from jupyter_mltrain.image.cache import Cache
+from jupyter_mltrain.image.fetch import fetch
+from jupyter_mltrain.image.reference import Reference
+from jupyter_mltrain.image.registry import Registry
 
 _DOCKERFILE = """\
 FROM {base}
@@ -40,14 +47,15 @@ class Spent:
 
 
 class Ours:
-    """This project, with all that it keeps in a folder. It copies wheels from where the peer has them.
+    """This project, with all that it keeps in a folder.
 
-    The lock says all, but an index is asked whether what the runner needs goes with it: one on loopback.
+    The lock says all, but an index may be asked whether what the runner needs goes with it: one on loopback.
     """
 
     def __init__(self, project: Project, host: str, index: str, folder: Path) -> None:
         self._project = project
         self._host = host
+        self._cache = Cache(folder / "cache" / "images")
         settings = folder / "image.toml"
         folder.mkdir(parents=True)
         settings.write_text(f'[bases]\ndefault = "{host}/{BASE}"\n')
@@ -61,6 +69,18 @@ class Ours:
     @property
     def repository(self) -> str:
         return f"{self._host}/me/ours"
+
+    def look_at_base(self) -> None:
+        """Find out what is in the base image."""
+        with Registry(self._host) as registry:
+            look(FromRegistry(registry, Reference.parse(f"{self._host}/{BASE}")), TARGET.platform, self._cache)
+
+    def take_wheels(self) -> None:
+        """Copy all wheels into the cache, as if they had been downloaded."""
+        wheels = {one.sha256: one for made in self._project.locks.values() for one in made.wheels}
+        fetch(
+            (replace(one, url=(self._project.wheels / one.filename).as_uri()) for one in wheels.values()), self._cache
+        )
 
     def command(self, lock: str) -> list[str]:
         """Return the command line that builds and pushes."""

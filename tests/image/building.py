@@ -200,18 +200,20 @@ def stock(index: Index) -> None:
 
 def environment(folder: Path, index: Index) -> dict[str, str]:
     """Return variables that let nothing of this machine's user in."""
-    said = {name: value for name, value in os.environ.items() if not name.startswith("UV_")}
+    (folder / "auth.json").write_text("{}")  # podman wants it to be there
     return {
-        **said,
+        **{name: value for name, value in os.environ.items() if not name.startswith(("UV_", "DOCKER_", "MLTRAIN_"))},
         "HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder / "config"),
         "NETRC": str(folder / "netrc"),
         "UV_CACHE_DIR": str(folder / "uv-cache"),
         "UV_HTTP_RETRIES": "0",
         "UV_DEFAULT_INDEX": index.url,
+        "MLTRAIN_HOME": str(folder / "home"),
         "MLTRAIN_IMAGE_CONFIG": str(folder / "image.toml"),
         "REGISTRY_AUTH_FILE": str(folder / "auth.json"),
-        "DOCKER_CONFIG": str(folder / "docker"),
+        "NO_COLOR": "1",
+        "COLUMNS": "120",
     }
 
 
@@ -223,9 +225,7 @@ def workshop_in(folder: Path) -> Iterator[Workshop]:
     with package_index() as index, registry_server(folder / "registry") as registry:
         stock(index)
         mltrain = Mltrain(folder / "home", work)
-        mltrain.env |= environment(folder, index)
-        for name in mltrain.env.keys() & {"UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"}:
-            del mltrain.env[name]
+        mltrain.env = environment(folder, index)
         found = Workshop(work, mltrain, index, registry, small_base(folder / "base"))
         found.base.push(f"{registry.host}/{BASE}")
         found.settings()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -14,69 +13,26 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import RegistryError, StorageError
 from . import base as bases
-from . import fetch, layout, lock, oci, own
-from .annotations import REF_NAME, describe, shared
+from . import fetch, layout, lock, oci
+from .annotations import describe, shared
 from .base import Base
-from .base_sources import FromLayout, FromRegistry, Kept
-from .blueprint import Blueprint, Payload, draw
+from .blueprint import Blueprint, draw
 from .cache import Cache
-from .compress import Compression
 from .config import Image, image
 from .credentials import Credentials
-from .locked import Lock
+from .ground import Ground, Order, Registries, Survey, reference_of
 from .making import Making
 from .progress import Progress, Report, ignore
 from .reference import Reference
-from .registry import ANY, Options, Registry
+from .registry import ANY
 from .repository import Repository, Traffic
 from .settings import Settings
 from .shared import Keyed, Shared
-from .sources import Wanted
-from .target import Target
 
 if TYPE_CHECKING:
     from .dockerfile import Dockerfile
 
 _ARCHIVE: Final = ".tar"
-_LAYOUTS: Final = ("oci:", "oci-archive:")
-_SYSTEM: Final = "system"  # folder of the cache: bases with system packages
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """An image that is asked for.
-
-    Attributes
-    ----------
-    base:
-        Name of the base image, or ``oci:FOLDER[:TAG]``, ``oci-archive:FILE[:TAG]``.
-    wanted:
-        What its environment is to have.
-    platforms:
-        One or more.
-    system:
-        Debian packages that the base is to get.
-    variables:
-        More environment variables of its containers.
-    """
-
-    payload: Payload
-    base: str
-    wanted: Wanted
-    platforms: tuple[oci.Platform, ...]
-    compression: Compression = "zstd"
-    system: tuple[str, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
-    refresh: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What an image of one platform stands on: base and environment, before anything is made."""
-
-    base: Base
-    source: Kept
-    lock: Lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,40 +56,23 @@ class Builder:
         self.cache = cache
         self._settings = settings
         self._report = report
-        self._registries: dict[str, Registry] = {}
+        self.registries = Registries(settings)
+        self._survey = Survey(cache, settings, self.registries, report)
         self._lists: dict[tuple[str, str, str], frozenset[str] | None] = {}
-        self._stack = ExitStack()
 
     def __enter__(self) -> Builder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def registry(self, host: str) -> Registry:
-        """Return the client of a registry, one for each host."""
-        if host not in self._registries:
-            options = Options(plain_http=frozenset(self._settings.plain_http))
-            self._registries[host] = self._stack.enter_context(Registry(host, options=options))
-        return self._registries[host]
+        self.registries.__exit__()
 
     # --- looking
 
     def ground(
         self, order: Order, platform: oci.Platform, *, push: Reference | None = None, look: bool = False
     ) -> Ground:
-        """Find the base image and lock the environment for a platform.
-
-        Parameters
-        ----------
-        look:
-            Only look: system packages that nobody has added to the base yet are left out.
-        """
-        found, source = self._base(order, platform, push, look)
-        target = Target(platform, found.python.version, found.python.libc)
-        wanted = order.wanted.including(own.REQUIREMENTS)
-        locked = lock.resolve(wanted, target, self.cache, report=self._report, build=self._settings.build_packages)
-        return Ground(found, source, locked)
+        """Find the base image and lock the environment for a platform; see `Survey.ground`."""
+        return self._survey.ground(order, platform, push=push, look=look)
 
     def draw(self, order: Order, ground: Ground) -> Blueprint:
         """Say what the image is made of; packages that have no wheel are built for that."""
@@ -148,7 +87,7 @@ class Builder:
             built,
             self.cache,
             compression=order.compression,
-            reference=_reference(order),
+            reference=reference_of(order),
             variables=order.variables,
         )
 
@@ -164,7 +103,7 @@ class Builder:
             order.payload,
             ground.base,
             built,
-            reference=_reference(replace(order, system=())),
+            reference=reference_of(replace(order, system=())),
             packages=order.system,
             wheels=fetch.fetch(local, self.cache, self._report, credentials=logins),
             variables=order.variables,
@@ -179,7 +118,7 @@ class Builder:
         files = fetch.fetch(built.wheels, self.cache, self._report, credentials=logins)
         return sbom.document(
             built.wheels,
-            sbom.BaseImage(ground.base.digest, ground.base.platform, _reference(order)),
+            sbom.BaseImage(ground.base.digest, ground.base.platform, reference_of(order)),
             order.payload.version,
             program=sbom.SubjectProgram(order.payload.name, order.payload.digest),
             licenses={sha256: sbom.licenses_of(path) for sha256, path in files.items()},
@@ -193,53 +132,9 @@ class Builder:
         """Return what a repository lists of an environment, which is asked once; None: it has no list."""
         key = push.registry, push.repository, blueprint.environment
         if key not in self._lists:
-            shared = Shared(self.registry(push.registry), push.repository, self.cache)
+            shared = Shared(self.registries[push.registry], push.repository, self.cache)
             self._lists[key] = shared.layers(blueprint.environment)
         return self._lists[key]
-
-    def _base(self, order: Order, platform: oci.Platform, push: Reference | None, looking: bool) -> tuple[Base, Kept]:
-        if order.base.startswith(_LAYOUTS):
-            source = Kept(_layout(order.base), self.cache)
-            pinned = False
-        else:
-            reference = Reference.parse(order.base)
-            source = Kept(FromRegistry(self.registry(reference.registry), reference), self.cache)
-            pinned = True
-        recall = None if push is None else Shared(self.registry(push.registry), push.repository, self.cache).base
-        look = partial(bases.look, platform=platform, cache=self.cache, report=self._report)
-        # Reading streams the layers; only what writes or pushes them keeps them.
-        found = look(source.source, pinned=pinned, refresh=order.refresh, recall=recall)
-        if not order.system:
-            return found, source
-        folder = self._known_extended(order, found) if looking else self._extended(order, found, source)
-        if folder is None:
-            return found, source
-        extended = FromLayout(layout.Layout(folder))
-        return look(extended, pinned=False), Kept(extended, self.cache)
-
-    def _known_extended(self, order: Order, base: Base) -> Path | None:
-        from . import buildah
-
-        return buildah.kept(base.digest, order.system, self.cache.folder / _SYSTEM, compression=order.compression)
-
-    def _extended(self, order: Order, base: Base, source: Kept) -> Path:
-        """Return the layout folder of the base with Debian packages."""
-        from . import buildah
-
-        below = self.cache.folder / "bases" / base.digest.replace(":", "-")
-        manifest, config = _documents(source, base)
-        top = oci.Descriptor(oci.MANIFEST, oci.digest_of(manifest), len(manifest), {REF_NAME: "base"})
-        documents = {oci.digest_of(data): data for data in (manifest, config)}
-        contents = layout.Contents(top, documents, tuple(each.descriptor for each in base.layers))
-        layout.write(below, contents, source.path, report=self._report)
-        return buildah.add_packages(
-            below,
-            order.system,
-            self.cache.folder / _SYSTEM,
-            compression=order.compression,
-            refresh=order.refresh,
-            report=self._report,
-        )
 
     def _logins(self, order: Order) -> Credentials:
         return lock.credentials(order.wanted)
@@ -314,9 +209,9 @@ class Builder:
 
     def _repository(self, order: Order, push: Reference, traffic: Traffic) -> Repository:
         """Return the repository, and where on its registry layers may be mounted from."""
-        reference = _reference(order)
+        reference = reference_of(order)
         below = reference.repository if reference is not None and reference.registry == push.registry else ""
-        return Repository(self.registry(push.registry), push.repository, self.cache, traffic, base=below)
+        return Repository(self.registries[push.registry], push.repository, self.cache, traffic, base=below)
 
     def _share(self, target: Repository, base: Base, blueprint: Blueprint, layers: Sequence[oci.Layer]) -> None:
         """Leave what the next machine would have to find out."""
@@ -338,11 +233,11 @@ class Builder:
         """Return what a tag means before the build."""
         if push is None or not push.tag:
             return ANY
-        found = self.registry(push.registry).head_manifest(push.repository, push.tag)
+        found = self.registries[push.registry].head_manifest(push.repository, push.tag)
         return found.digest if found else ""
 
     def _publish(self, push: Reference, contents: layout.Contents, before: str) -> None:
-        registry = self.registry(push.registry)
+        registry = self.registries[push.registry]
         for digest, data in contents.documents.items():
             kind = json.loads(data).get("mediaType")
             if kind in (oci.MANIFEST, oci.INDEX) and (digest != contents.image.digest or not push.tag):
@@ -373,28 +268,6 @@ class Builder:
 
 def _digests(base: Base) -> frozenset[str]:
     return frozenset(layer.descriptor.digest for layer in base.layers)
-
-
-def _reference(order: Order) -> Reference | None:
-    return None if order.base.startswith(_LAYOUTS) or order.system else Reference.parse(order.base)
-
-
-def _layout(text: str) -> FromLayout:
-    """Return what ``oci:FOLDER:TAG`` or ``oci-archive:FILE:TAG`` names."""
-    kind, _, rest = text.partition(":")
-    path, colon, tag = rest.rpartition(":")
-    if not colon or Path(rest).exists():
-        path, tag = rest, ""
-    from . import archive
-
-    reader = archive.Archive(Path(path)) if kind == "oci-archive" else layout.Layout(Path(path))
-    return FromLayout(reader, tag)
-
-
-def _documents(source: Kept, base: Base) -> tuple[bytes, bytes]:
-    _, manifest = source.get_manifest(base.digest)
-    with source.open_blob(oci.Descriptor.from_dict(json.loads(manifest)["config"])) as file:
-        return manifest, file.read()
 
 
 def component(name: str) -> str:

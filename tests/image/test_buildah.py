@@ -18,8 +18,9 @@ import zstandard
 from jupyter_mltrain.errors import ImageError, NotInstalled, ResolutionError
 from jupyter_mltrain.image import buildah
 from jupyter_mltrain.image.blueprint import Payload
-from jupyter_mltrain.image.build import Builder, Order
+from jupyter_mltrain.image.build import Builder
 from jupyter_mltrain.image.cache import Cache
+from jupyter_mltrain.image.ground import Order
 from jupyter_mltrain.image.layout import Layout as Reader
 from jupyter_mltrain.image.oci import Platform
 from jupyter_mltrain.image.progress import Progress

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from jupyter_mltrain.image import oci
 from tests.image.base_image import tar, write_layout
-from tests.image.building import BASE, Workshop, base_tar, both_bases, names_in, workshop
+from tests.image.building import BASE, LARGE, Workshop, base_tar, both_bases, names_in, workshop
 from tests.image.package_index import make_sdist, project_files, write_project
 from tests.image.registry_server import registry_server
 from tests.support import write_notebook
@@ -184,6 +185,30 @@ def test_a_package_that_one_platform_lacks(workshop: Workshop, tmp_path: Path) -
     assert not (workshop.registry.storage / "docker/registry/v2/repositories/me").exists()
 
 
+def test_a_base_of_docker_becomes_an_oci_image(workshop: Workshop, tmp_path: Path) -> None:
+    base = write_layout(tmp_path / "of docker", [base_tar()], docker=True, config={"Env": ["A=1"], "Cmd": ["sh"]})
+    built = workshop.push(workshop.notebook(), "--base", base.name)
+    manifest = workshop.manifest(built["digest"])
+    types = {each["mediaType"] for each in (manifest, manifest["config"], *manifest["layers"])}
+    assert types == {oci.MANIFEST, oci.CONFIG, "application/vnd.oci.image.layer.v1.tar+gzip", oci.LAYER_TAR + "+zstd"}
+    config = workshop.inspect(workshop.target(), "--config")["config"]
+    assert "A=1" in config["Env"]
+    assert "Cmd" not in config
+
+
+@pytest.mark.slow
+def test_many_large_packages_make_no_more_than_60_layers(workshop: Workshop) -> None:
+    names = [f"large{number}" for number in range(64)]
+    for number, name in enumerate(names):
+        workshop.index.wheel(name, "1.0", size=LARGE + number)
+    notebook = workshop.notebook(requirements="\n".join(names))
+    digest = workshop.push(notebook)["digest"]
+    layers = workshop.layers(digest)
+    assert len(layers) == 60
+    found = {name.rpartition("/")[2] for layer in layers for name in names_in(layer)}
+    assert {f"{name}.py" for name in names} <= found
+
+
 # --- environments
 
 
@@ -229,6 +254,36 @@ def test_packages_without_wheels_are_built_here(workshop: Workshop) -> None:
     workshop.settings(build_packages=False)
     _, message, _ = workshop.refused(notebook)
     assert "source" in message
+
+
+def test_an_editable_package_of_the_kernel(workshop: Workshop, tmp_path: Path) -> None:
+    write_project(tmp_path / "mine", project_files("mine", "3.0"))
+    kernel, env = tmp_path / "kernel", workshop.mltrain.env
+    subprocess.run([sys.executable, "-m", "uv", "venv", "-q", "--python", sys.executable, kernel], env=env, check=True)
+    site = next(kernel.glob("lib/python*/site-packages"))
+    (site / "mine.pth").write_text(str(tmp_path / "mine"))
+    info = site / "mine-3.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 3.0\n")
+    (info / "RECORD").write_text("mine.pth,,\n")
+    (info / "top_level.txt").write_text("mine\n")
+    direct = {"url": (tmp_path / "mine").as_uri(), "dir_info": {"editable": True}}
+    (info / "direct_url.json").write_text(json.dumps(direct))
+    notebook = write_notebook(workshop.folder / "own.ipynb", "import mine\nprint(mine.VALUE)")
+    done = workshop.mltrain.json("build", notebook, "--python", kernel / "bin" / "python", "--push", workshop.target())
+    layers = workshop.layers(done["digest"])
+    assert any(name.endswith("mine/other.py") for layer in layers for name in names_in(layer))
+    assert not [layer for layer in layers if str(tmp_path).encode() in layer]
+
+
+def test_what_was_built_once_is_built_again_offline(workshop: Workshop) -> None:
+    notebook, archive = workshop.notebook(), workshop.folder / "image.tar"
+    first = workshop.build(notebook, "--output", archive)
+    workshop.registry.stop()
+    workshop.index.status = 503
+    archive.unlink()
+    assert workshop.build(notebook, "--output", archive)["digest"] == first["digest"]
+    assert skopeo(f"oci-archive:{archive}")["Digest"] == first["digest"]
 
 
 # --- the cache

@@ -190,6 +190,29 @@ def test_a_full_disk_for_the_image(workshop: Workshop, small_disk: Path) -> None
         assert workshop.build(notebook, "--output", small_disk / name)["path"] == str(small_disk / name)
 
 
+def test_a_full_disk_for_the_resolver(workshop: Workshop, small_disk: Path) -> None:
+    notebook = workshop.notebook()
+    status = os.statvfs(small_disk)
+    (small_disk / "ballast").write_bytes(bytes(status.f_bavail * status.f_frsize))
+    env = {**workshop.fresh(), "UV_CACHE_DIR": str(small_disk)}
+    code, message, hint = workshop.refused(notebook, env=env, code=3)
+    assert code == "storage"
+    assert "the disk is full" in message
+    assert "UV_CACHE_DIR" in hint
+    (small_disk / "ballast").unlink()
+    assert workshop.build(notebook, env=env)["digest"]
+
+
+@pytest.mark.slow
+def test_builds_at_once_may_write_to_one_folder(workshop: Workshop) -> None:
+    one, two = workshop.notebook("print(1)"), workshop.notebook("print(2)", name="other.ipynb")
+    folder = workshop.folder / "layout"
+    digests = finished([start(workshop, notebook, "--output", folder, "--json") for notebook in (one, two, one)])
+    index = json.loads((folder / "index.json").read_bytes())
+    assert {each["digest"] for each in index["manifests"]} == set(digests)
+    assert len(set(digests)) == 2
+
+
 def test_a_cache_that_cannot_be_written(workshop: Workshop) -> None:
     (workshop.folder / "file").write_text("")
     env = {"MLTRAIN_HOME": str(workshop.folder / "file")}

@@ -239,6 +239,32 @@ def test_outputs_that_are_something_else(workshop: Workshop, tmp_path: Path, kin
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine"]
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("bases = 1", "bases is no table of images"),
+        ("colour = 'red'", "'colour' is no setting for images"),
+        ("[", "cannot be read"),
+        ("compression = 'lzma'", "compression is not one of zstd, gzip"),
+        ("[bases]\ndefault = 'A B'", "A B"),
+    ],
+)
+def test_settings_that_are_wrong(workshop: Workshop, content: str, said: str) -> None:
+    Path(workshop.mltrain.env["MLTRAIN_IMAGE_CONFIG"]).write_text(content)
+    assert said in workshop.refused(workshop.notebook())[1]
+    Path(workshop.mltrain.env["MLTRAIN_IMAGE_CONFIG"]).unlink()
+    _, message, hint = workshop.refused(workshop.notebook())
+    assert "not there" in message
+    assert "MLTRAIN_IMAGE_CONFIG" in hint
+
+
+def test_system_packages_need_buildah(workshop: Workshop) -> None:
+    notebook = workshop.notebook("# mltrain: apt graphviz\nprint(1)")
+    _, message, hint = workshop.refused(notebook, "--builder", "direct")
+    assert "graphviz" in message
+    assert "buildah" in hint
+
+
 # --- notebooks
 
 

@@ -9,10 +9,12 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from threading import Event, Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.image.quiet_server import QuietServer
 
 PIECE = 1 << 14
 
@@ -107,8 +109,7 @@ def fault_proxy(registry: str = "") -> Iterator[Proxy]:
     class Handler(_Handler):
         proxy = Proxy("", registry)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = QuietServer(("127.0.0.1", 0), Handler)
     Handler.proxy.host = f"127.0.0.1:{server.server_port}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -6,15 +6,16 @@ import base64
 import hashlib
 import io
 import json
-import sys
 import tarfile
 import threading
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+
+from tests.image.quiet_server import QuietServer
 
 # A build backend that needs nothing: projects carry it with them. It puts what it saw into the wheel.
 BACKEND = """
@@ -179,13 +180,6 @@ class Index:
         return json.dumps({"meta": {"api-version": "1.1"}, "name": name, "files": files}).encode() if found else None
 
 
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing where a client has gone away."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
-
-
 @contextmanager
 def package_index() -> Iterator[Index]:
     index = Index()
@@ -236,8 +230,7 @@ def package_index() -> Iterator[Index]:
         def log_message(self, *arguments: object) -> None:
             pass
 
-    server = _Server(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = QuietServer(("127.0.0.1", 0), Handler)
     index.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()

@@ -84,8 +84,14 @@ frontend: setup $(BUILT)/package.json .venv/share/jupyter/labextensions/jupyter-
 # pass then; the log shows both runs. Elsewhere a failure is one.
 SECOND_CHANCE = || { test -n "$$CI" && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
+# These share nothing and wait for nobody's deadline: two files at a time. The others run real jobs, one at a time.
+SIDE_BY_SIDE := tests/artifacts tests/house tests/image tests/manifests tests/model tests/notebook tests/operator \
+  $(wildcard tests/cli/test_build*.py)
+TWO := -n 2 --dist loadfile
+
 test: setup lint typecheck test-frontend frontend ## run all tests
-	@$(BIN)/python -m pytest $(SECOND_CHANCE); }
+	@$(BIN)/python -m pytest $(TWO) $(SIDE_BY_SIDE) $(SECOND_CHANCE) $(SIDE_BY_SIDE); }
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE:%=--ignore=%) $(SECOND_CHANCE) $(SIDE_BY_SIDE:%=--ignore=%); }
 	@$(BIN)/python -m pytest tests/server $(SECOND_CHANCE) tests/server; }
 	@$(BIN)/python -m pytest tests/ui $(SECOND_CHANCE) tests/ui; }
 

@@ -65,6 +65,18 @@ def test_what_was_planned_is_what_happens(workshop: Workshop) -> None:
     assert {layer["state"] for layer in nothing["layers"]} == {"present"}
 
 
+def test_an_index_that_tells_no_sizes(workshop: Workshop) -> None:
+    workshop.index.sizes = False
+    notebook = workshop.notebook()
+    plan = workshop.build(notebook, "--dry-run", "--push", workshop.target())["platforms"][0]
+    assert plan["fetch"] is None
+    assert "to download: an unknown size" in workshop.run(notebook, "--dry-run").stdout
+    first = workshop.push(notebook)
+    assert workshop.push(notebook, env=workshop.fresh(), to="me/other:latest")["digest"] == first["digest"]
+    again = workshop.build(notebook, "--dry-run", "--push", workshop.target())["platforms"][0]
+    assert (again["fetch"], again["push"]) == (0, 0)
+
+
 def test_the_plan_is_shown_before_anything_is_done(workshop: Workshop) -> None:
     done = workshop.run(workshop.notebook(), "--push", workshop.target())
     digest = workshop.inspect(workshop.target())["Digest"]
@@ -361,6 +373,15 @@ def test_unusual_names_of_notebooks_modules_and_data(workshop: Workshop) -> None
     assert {"pkg/größe.py", "real/daten 数据.csv", "link.csv", "n" * 240 + ".csv"} <= ends
     config = workshop.inspect(workshop.target(), "--config")
     assert config["config"]["Labels"]["org.opencontainers.image.title"] == "Mein Heft 📓"
+
+
+def test_a_name_that_is_too_long_for_a_repository(workshop: Workshop) -> None:
+    workshop.settings(repository=f"{workshop.registry.host}/team")
+    notebook = workshop.notebook(name="x" * 248 + ".ipynb")
+    _, message, hint = workshop.refused(notebook, "--push")
+    assert "is not the name of an image" in message
+    assert "longer than 255 characters" in hint
+    assert workshop.push(notebook)["digest"]
 
 
 def test_links_that_lead_out_of_the_root_are_not_followed(workshop: Workshop, tmp_path: Path) -> None:

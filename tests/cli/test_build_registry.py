@@ -209,6 +209,39 @@ def test_a_registry_that_is_read_only(workshop: Workshop) -> None:
     assert "takes no images now" in hint
 
 
+def test_a_registry_that_has_become_read_only_may_have_it_all(workshop: Workshop) -> None:
+    notebook = workshop.notebook()
+    first = workshop.push(notebook)
+    workshop.registry.stop()
+    with registry_server(workshop.registry.storage, read_only=True, port=workshop.registry.port):
+        code, _, hint = workshop.refused(workshop.notebook("print(2)"), "--push", workshop.target(), code=3)
+        assert code == "registry-read-only"
+        assert "takes no images now" in hint
+        plan = workshop.build(workshop.notebook(), "--dry-run", "--push", workshop.target())
+        assert plan["platforms"][0]["push"] == 0
+        assert workshop.inspect(workshop.target())["Digest"] == first["digest"]
+
+
+def test_a_registry_where_the_repository_must_be_made_first(workshop: Workshop) -> None:
+    with fault_proxy(workshop.registry.host) as proxy:
+        target = through(workshop, proxy)
+        body = b'{"errors":[{"code":"NAME_UNKNOWN","message":"project me not found"}]}'
+        proxy.fails("POST", "me/train/blobs/uploads", status=404, body=body, times=1000)
+        code, message, hint = workshop.refused(workshop.notebook(), "--push", target, code=3)
+    assert code == "registry-not-found"
+    assert "project me not found" in message
+    assert "want a repository to be made before the first push" in hint
+    assert workshop.fetched() == [], "that is found out before anything is made"
+
+
+def test_a_web_server_that_is_no_registry(workshop: Workshop) -> None:
+    target = f"127.0.0.1:{workshop.index.port}/me/train"
+    code, message, hint = workshop.refused(workshop.notebook(), "--push", target, code=3)
+    assert code.startswith("registry")
+    assert f"127.0.0.1:{workshop.index.port}" in message
+    assert hint
+
+
 def test_a_registry_that_is_down(workshop: Workshop) -> None:
     notebook = workshop.notebook()
     workshop.push(notebook)

@@ -14,6 +14,7 @@ import pytest
 
 from jupyter_mltrain.notebook import environment
 from tests.image.building import Workshop, workshop_in
+from tests.image.fault_proxy import fault_proxy
 from tests.support import ROOT, write_notebook
 
 SOURCES = ("import json\nfrom lib.tools import helper\nprint(helper())",)
@@ -152,3 +153,12 @@ def test_nothing_in_an_image_tells_of_who_made_it_and_where(workshop: Workshop, 
     for word in telling:
         assert not [name for name, data in documents.items() if word.encode() in data], word
     assert commit.encode() in documents["manifest"]
+
+
+def test_a_mirror_of_the_index_gives_the_same_image(workshop: Workshop, place: Path) -> None:
+    with fault_proxy(f"127.0.0.1:{workshop.index.port}") as mirror:
+        here = build(workshop, project(place / "one" / "notebooks"), "mirror/one")
+        env = {"UV_DEFAULT_INDEX": f"http://{mirror.host}/simple"}
+        there = build(workshop, project(place / "two" / "notebooks"), "mirror/two", env=env)
+        assert mirror.count("GET", "whl$") > 0
+    assert here == there

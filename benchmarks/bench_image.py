@@ -84,8 +84,8 @@ class Rounds:
         with registry(folder) as host:
             _, peer = self._builders(host, folder)
             if peer is not None:
-                ours = sorted(self.pairs[COLD], key=lambda pair: pair[0].wall)[len(self.pairs[COLD]) // 2][0]
-                self.pairs[GZIP].append((ours, peer.build("all", compression="gzip")))
+                theirs = peer.build("all", compression="gzip")
+                self.pairs[GZIP] = [(ours, theirs) for ours, _ in self.pairs[COLD]]
                 peer.discard()
 
     def memory(self, lock: str) -> tuple[float, float | None]:

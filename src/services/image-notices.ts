@@ -10,6 +10,9 @@ import type { INoticeOptions } from './notices';
 /** How long a notice of success stays, in milliseconds: long enough to copy the reference. */
 const SHORT = 15_000;
 
+/** What keeps a notice among the others, and from standing over the page. */
+const SILENT = 0;
+
 /** Tell how builds of images go on and end, until the answer is disposed. */
 export function tellOfBuilds(options: INoticeOptions): IDisposable {
   const notices = new BuildNotices(options);
@@ -46,7 +49,8 @@ class BuildNotices {
 
   private _showProgress(build: ImageBuild, shown: string | undefined): void {
     const message = this._about(build);
-    const options = { autoClose: false as const, actions: build.cancelling ? [] : [this._cancel(build)] };
+    const autoClose: number | false = shown !== undefined && this._isHidden(shown) ? SILENT : false;
+    const options = { autoClose, actions: build.cancelling ? [] : [this._cancel(build)] };
     const progress = build.fraction ?? undefined;
     if (shown === undefined) {
       this._shown.set(build.id, Notification.emit(message, 'in-progress', { ...options, progress }));
@@ -76,6 +80,15 @@ class BuildNotices {
     }
   }
 
+  /** Whether the user has hidden a notice: an update would bring it back, some times in each second. */
+  private _isHidden(id: string): boolean {
+    const isDrawn = document.getElementById(id) !== null;
+    if (isDrawn) {
+      this._drawn.add(id);
+    }
+    return !isDrawn && this._drawn.has(id);
+  }
+
   private _about(build: ImageBuild): string {
     const { trans } = this._options;
     // JupyterLab keeps the progress of a notice and does not draw it.
@@ -103,6 +116,7 @@ class BuildNotices {
   }
 
   private readonly _shown = new Map<string, string>();
+  private readonly _drawn = new Set<string>();
 }
 
 function nameOf({ notebook }: ImageBuild): string {

@@ -90,6 +90,21 @@ def test_build_and_push_with_progress_in_the_toast(
     assert reference.startswith(f"{ground.prefix}/{name}@sha256:")
 
 
+def test_a_notice_that_was_hidden_stays_hidden(
+    tab: Tab, ground: SmallGround, work: Path, name: str, builds: threading.Event
+) -> None:
+    shown = open_image(tab, ground, work, name)
+    shown.get_by_role("button", name="Build", exact=True).click()
+    expect(tab.notice(DOWNLOADING)).to_be_visible()
+    tab.notice(DOWNLOADING).get_by_title("Hide notification").click()
+    expect(tab.page.locator(".Toastify__toast")).to_have_count(0)
+    shown.get_by_role("button", name="Cancel the build").click()
+    expect(shown.get_by_role("button", name="Stopping…")).to_be_visible()
+    expect(tab.page.locator(".Toastify__toast")).to_have_count(0)
+    builds.set()
+    expect(tab.notice(f"Image of {name}: Cancelled")).to_be_visible()
+
+
 def test_another_window_and_a_reloaded_page_see_the_build(
     new_tab: Callable[..., Tab], ground: SmallGround, work: Path, name: str, builds: threading.Event
 ) -> None:

@@ -4,7 +4,7 @@ import { Debouncer } from '@lumino/polling';
 import { TrainingError } from '../../request';
 import { Model } from '../../services/model';
 import type { ITrainingManager } from '../../tokens';
-import type { Finding, JobSummary, Plan } from '../../types';
+import type { Finding, JobSummary, Plan, Submission } from '../../types';
 import { EMPTY, frameworkOf, type Change, type IDraft } from './draft';
 import { Exported, type IDocument } from './exported';
 import { ImageModel, NO_IMAGE } from './image-model';
@@ -39,7 +39,7 @@ export class SubmitModel extends Model {
     this._script = new Exported(_options.manager.api, () => this.emitChanged());
     this.image = new ImageModel({
       manager: _options.manager,
-      submission: () => this.reading.submission,
+      submission: () => withoutValues(this.reading.submission),
       program: () => this._plan?.program,
       ensureSaved: _options.ensureSaved,
       read: () => this._state.image,
@@ -342,6 +342,11 @@ export namespace SubmitModel {
 /** Whether asking again will not help: something has to be changed. */
 function isFinal({ status }: TrainingError): boolean {
   return status >= 400 && status < 500 && ![401, 403, 408, 429].includes(status);
+}
+
+/** Return what an image depends on: one image runs with any values. */
+function withoutValues({ parameters: _, texts: __, ...rest }: Submission): Submission {
+  return rest;
 }
 
 function newToken(): string {

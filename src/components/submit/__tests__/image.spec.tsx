@@ -104,6 +104,21 @@ describe('the image', () => {
     expect(server.calls.filter(call => call.includes('images'))).toEqual(['GET images/settings', 'POST images/plan']);
   });
 
+  it('is the same for all values of parameters', async () => {
+    const { model, open, sent } = await shown();
+    await open('Image');
+    fireEvent.change(screen.getByRole('textbox', { name: 'epochs int' }), { target: { value: '7' } });
+    await act(async () => {
+      while (model.isPlanning) {
+        await settled();
+      }
+    });
+    expect(sent('POST plans').at(-1)).toMatchObject({ texts: { epochs: '7' } });
+    expect(sent<ImagePlanRequest>('POST images/plan')).toMatchObject([
+      { submission: { notebook: 'work/train.ipynb' } }
+    ]);
+  });
+
   it('says what it will look at while it looks', async () => {
     const { open } = await shown({ 'POST images/plan': () => new Promise(() => undefined) });
     await open('Image');

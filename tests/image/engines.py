@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +34,9 @@ class Podman:
 
     env: dict[str, str]
 
-    def run(self, *arguments: object, code: int = 0) -> str:
+    def run(self, *arguments: object) -> str:
         """Run a command and return what it prints."""
-        env = {**os.environ, **self.env}
-        return _checked(["podman", "--log-level", "error", *map(str, arguments)], env, code)
+        return _checked("podman", "--log-level", "error", *arguments, env=self.env)
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,9 @@ class Containerd:
 
     address: Path
 
-    def ctr(self, *arguments: object, code: int = 0) -> str:
+    def ctr(self, *arguments: object) -> str:
         """Run a command and return what it prints."""
-        return _checked(["ctr", "--address", str(self.address), *map(str, arguments)], dict(os.environ), code)
+        return _checked("ctr", "--address", self.address, *arguments)
 
 
 @contextmanager
@@ -56,6 +55,9 @@ def podman_in(folder: Path) -> Iterator[Podman]:
     """Give podman a storage; skip the test where it cannot run."""
     _require("podman", "runc")
     podman = Podman(podman_environment(folder))
+    asked = subprocess.run(["podman", "info"], env={**os.environ, **podman.env}, capture_output=True, text=True)
+    if asked.returncode:
+        pytest.skip(f"podman does not work here: {asked.stderr.strip()}")
     try:
         yield podman
     finally:
@@ -91,9 +93,12 @@ def _require(*programs: str) -> None:
         pytest.skip("only root may run containers on each of these")
 
 
-def _checked(command: list[str], env: dict[str, str], code: int) -> str:
-    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    assert done.returncode == code, (command, done.returncode, done.stdout, done.stderr)
+def _checked(*command: object, env: Mapping[str, str] | None = None) -> str:
+    arguments = list(map(str, command))
+    done = subprocess.run(
+        arguments, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert done.returncode == 0, (arguments, done.returncode, done.stdout, done.stderr)
     return done.stdout
 
 

@@ -128,6 +128,9 @@ def _request(notebook: Path, options: dict[str, Any]) -> Request:
 def _wanted(notebook: Path, options: dict[str, Any]) -> ImageRequest:
     from ..service.images import ImageRequest
 
+    for option in ("repository", "base"):
+        if options[option] == "":  # a variable of the shell that is not set
+            raise InvalidInput(f"--{'push' if option == 'repository' else option} has an empty value.", field=option)
     wanted = ImageRequest(
         repository=options["repository"] or "",
         platforms=options["platforms"],

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _NVIDIA: Final = "nvidia.com/gpu"
 _BESIDE: Final = ("pylock.toml", "requirements.txt", "pyproject.toml", "environment.yml")
 _STOPPING: Final = frozenset({"likely-secret"})  # findings that stop a build, though no run
+_MISSING: Final = "import-unresolved"
 _TAG: Final = 12  # hexadecimal digits of the program's hash
 
 
@@ -70,7 +71,8 @@ def ask(request: Request, wanted: ImageRequest) -> tuple[Asked, settings.Setting
         variables=choice.environment,
         refresh=wanted.refresh,
     )
-    findings = (*map(_stopping, frozen.findings), *order.wanted.findings)
+    found = [_stopping(each, named=wanted.environment is not None) for each in frozen.findings]
+    findings = (*found, *order.wanted.findings)
     asked = Asked(order, _push(wanted, order), wanted.output, wanted.sbom, findings, _notes(wanted, root))
     return asked, settled if not wanted.builder else replace(settled, builder=wanted.builder)
 
@@ -181,9 +183,17 @@ def check_builder(builder: str, system: tuple[str, ...]) -> None:
         )
 
 
-def _stopping(finding: Finding) -> Finding:
-    """Return a finding as a build takes it: what looks like a secret must not get into an image by chance."""
-    return replace(finding, severity=Severity.ERROR) if finding.code in _STOPPING else finding
+def _stopping(finding: Finding, *, named: bool) -> Finding:
+    """Return a finding as a build takes it.
+
+    What looks like a secret must not get into an image by chance. What the kernel lacks an image may have whose
+    environment is ``named`` by a file.
+    """
+    if finding.code in _STOPPING:
+        return replace(finding, severity=Severity.ERROR)
+    if named and finding.code == _MISSING:
+        return replace(finding, severity=Severity.WARNING)
+    return finding
 
 
 def _notes(wanted: ImageRequest, root: Path) -> tuple[str, ...]:

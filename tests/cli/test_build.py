@@ -253,6 +253,15 @@ def test_the_kernels_packages_are_taken_unless_a_file_is_named(workshop: Worksho
     assert done["notes"] == ["requirements.txt is beside the notebook; the packages are the kernel's all the same."]
 
 
+def test_what_the_kernel_lacks_may_come_from_a_file(workshop: Workshop) -> None:
+    notebook = workshop.notebook("import alpha\nprint(alpha.VALUE)")
+    plan = workshop.build(notebook, "--dry-run")
+    assert plan["refused"] is False
+    assert [(each["code"], each["severity"]) for each in plan["findings"]] == [("import-unresolved", "warning")]
+    own = json.loads(workshop.mltrain.run("build", notebook, "--dry-run", "--json", code=2).stdout)
+    assert own["refused"] is True
+
+
 def test_packages_without_wheels_are_built_here(workshop: Workshop) -> None:
     workshop.index.add(make_sdist("source", "1.0", project_files("source", "1.0")))
     write_project(workshop.folder / "mine", project_files("mine", "3.0"))

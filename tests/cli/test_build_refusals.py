@@ -176,6 +176,12 @@ def test_push_without_a_name_needs_the_settings(workshop: Workshop) -> None:
     assert "image.toml" in hint
 
 
+@pytest.mark.parametrize("option", ["--push", "--base"])
+def test_an_empty_name_is_no_name(workshop: Workshop, option: str) -> None:
+    """As where a variable of the shell is not set: an image that was to be pushed must not stay here unnoticed."""
+    assert workshop.refused(workshop.notebook(), option, "")[1] == f"{option} has an empty value."
+
+
 @pytest.mark.parametrize(
     ("platform", "said"), [("amiga", "amiga"), ("windows/amd64", "windows"), ("", "is not a platform")]
 )

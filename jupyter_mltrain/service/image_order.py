@@ -62,7 +62,7 @@ def ask(request: Request, wanted: ImageRequest) -> tuple[Asked, settings.Setting
     base, choice = _base(wanted, settled, frozen, program, request, gpu)
     system = tuple(map(str, program.requirements.system))
     order = Order(
-        payload=_payload(frozen, program),
+        payload=_payload(frozen, program, root),
         base=base,
         wanted=_environment(request, wanted, program, root, choice),
         platforms=_platforms(wanted, settled),
@@ -77,8 +77,7 @@ def ask(request: Request, wanted: ImageRequest) -> tuple[Asked, settings.Setting
     return asked, settled if not wanted.builder else replace(settled, builder=wanted.builder)
 
 
-def _payload(frozen: Frozen, program: Program) -> Payload:
-    commit = frozen.provenance.commit or ""
+def _payload(frozen: Frozen, program: Program, root: Path) -> Payload:
     return Payload(
         name=program.name,
         notebook=str(PurePosixPath(program.directory, f"{program.name}.ipynb")),
@@ -86,8 +85,19 @@ def _payload(frozen: Frozen, program: Program) -> Payload:
         program=program.content,
         blobs=frozen.blobs,
         version=package_version(),
-        commit=f"{commit}-dirty" if commit and frozen.provenance.dirty else commit,
+        commit=_commit(frozen, root),
     )
+
+
+def _commit(frozen: Frozen, root: Path) -> str:
+    """Return the commit that the image's files are of; a commit of other files must not make another image."""
+    if frozen.provenance.commit is None:
+        return ""
+    from ..notebook.provenance import last_change
+
+    notebook = Path(frozen.provenance.source)
+    found = last_change(notebook, [root / file.path for file in frozen.program.files])
+    return f"{found}-dirty" if found and frozen.provenance.dirty else found
 
 
 def _base(
@@ -211,7 +221,7 @@ def refuse(name: str, findings: Iterable[Finding], force: bool) -> None:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise InvalidInput(
             f"No image was built of {name}: {place}{errors[0].message}{more}",
-            hint=(errors[0].hint + " Or build it all the same with --force.").strip(),
+            hint=f"{errors[0].hint or 'Mend it.'} Or build it all the same with --force.",
             findings=[finding.to_dict() for finding in errors],
         )
 

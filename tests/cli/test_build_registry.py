@@ -112,6 +112,16 @@ def test_a_registry_that_lost_blobs_gets_them_again(workshop: Workshop) -> None:
     assert third["pushed"] == third["mounted"] == 0
 
 
+def test_a_registry_that_lost_the_base_cannot_be_helped(workshop: Workshop) -> None:
+    notebook = workshop.notebook()
+    for digest in layers_of(workshop, workshop.push(notebook)["digest"]):
+        workshop.blob_file(digest).unlink()
+    code, message, hint = workshop.refused(notebook, "--push", workshop.target(), code=3)
+    assert code == "registry-not-found"
+    assert "of 'library/python' failed" in message
+    assert "has lost it" in hint
+
+
 def test_a_fresh_machine_makes_what_the_registry_lost(workshop: Workshop) -> None:
     notebook = workshop.notebook()
     first = workshop.push(notebook)

@@ -114,6 +114,8 @@ def _verdict(answer: Answer, host: str, writing: bool, login: str) -> tuple[str,
 def _missing(answer: Answer, host: str) -> str:
     if "MANIFEST_UNKNOWN" in answer.codes:
         return "The repository has no such tag or digest."
+    if answer.codes & _LACKING:
+        return f"{host} has lost it, or never got it: push the image that it belongs to again."
     return f"Check the name; some registries want a repository to be made before the first push to it: see {host}."
 
 

@@ -44,6 +44,15 @@ def provenance_of(notebook: Path, files: Iterable[Path]) -> Provenance:
     return Provenance(str(notebook), commit.strip(), _is_dirty(notebook.parent, [notebook, *files]))
 
 
+def last_change(notebook: Path, files: Sequence[Path]) -> str:
+    """Return the commit that last changed one of these files, ``""`` where git knows none.
+
+    Unlike the commit that the folder is at, it stays the same when something else in the repository changes.
+    """
+    paths = [f":(literal){path}" for path in (notebook, *files)][:_BATCH]
+    return (_git(notebook.parent, ["log", "-1", "--format=%H", "--", *paths]) or "").strip()
+
+
 def _is_dirty(folder: Path, paths: Sequence[Path]) -> bool | None:
     status = ["status", "--porcelain", "--ignored", "--untracked-files=all", "--"]
     for start in range(0, len(paths), _BATCH):

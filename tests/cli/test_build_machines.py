@@ -84,7 +84,7 @@ def another_user() -> tuple[str, ...]:
     return command if possible else ()
 
 
-@pytest.mark.parametrize("compression", ["zstd", "gzip"])
+@pytest.mark.parametrize("compression", ["zstd", pytest.param("gzip", marks=pytest.mark.slow)])
 def test_digests_are_equal_on_other_machines(workshop: Workshop, place: Path, compression: str) -> None:
     option = ("--compression", compression)
     first = project(place / "one" / "notebooks")

@@ -13,7 +13,6 @@ from . import layer, oci, own, sbom, skeleton
 from .annotations import Origin
 from .arrange import arrange
 from .base import Base
-from .cache import Cache
 from .compress import Compression, codec_version
 from .config import Runtime
 from .layer import Entry, LayerWriter
@@ -107,7 +106,6 @@ def draw(
     payload: Payload,
     base: Base,
     lock: Lock,
-    cache: Cache,
     *,
     compression: Compression,
     reference: Reference | None = None,
@@ -136,7 +134,7 @@ def draw(
     )  # fmt: skip
     pieces = [
         *_wheels(venv, lock, compression, taken=len(base.layers) + _ON_TOP),
-        _environment(payload, venv, base, lock, cache, compression, reference),
+        _environment(payload, venv, base, lock, compression, reference),
         _program(payload, compression),
     ]
     runtime = Runtime(payload.digest, venv.path, PROGRAMS, variables=dict(variables or {}))
@@ -174,20 +172,25 @@ def _environment(
     venv: Venv,
     base: Base,
     lock: Lock,
-    cache: Cache,
     compression: Compression,
     reference: Reference | None,
 ) -> Piece:
-    bill = _bill(base, lock, cache, payload.version, reference)
     entries = [
         *skeleton.environment(venv),
         *skeleton.kernels(venv, [payload.kernel]),
         *skeleton.user(base.inspection.passwd or None, base.inspection.group or None),
         *own.own_package(venv),
-        Entry(in_layer(_SBOM), bill),
     ]
-    key = _key(compression, kind="environment", format=layer.FORMAT, entries=layer.fingerprint(entries))
-    return Piece("environment", "environment", key, (), partial(_write, entries, compression))
+    name = None if reference is None else str(reference)
+    bill = {"base": [base.digest, name], "lock": lock.digest, "version": payload.version, "format": sbom.FORMAT}
+    key = _key(compression, kind="environment", format=layer.FORMAT, entries=layer.fingerprint(entries), bill=bill)
+
+    def write(out: BinaryIO, _: Wheels) -> oci.Layer:
+        # Making the SBOM takes longer than all else that a changed notebook costs: only who makes the layer does.
+        found = sbom.document(lock.wheels, sbom.BaseImage(base.digest, base.platform, reference), payload.version)
+        return layer.write_layer([*entries, Entry(in_layer(_SBOM), found)], out, compression)
+
+    return Piece("environment", "environment", key, (), write)
 
 
 def _program(payload: Payload, compression: Compression) -> Piece:
@@ -198,17 +201,6 @@ def _program(payload: Payload, compression: Compression) -> Piece:
 
 def _write(entries: Iterable[Entry], compression: Compression, out: BinaryIO, _: Wheels) -> oci.Layer:
     return layer.write_layer(entries, out, compression)
-
-
-def _bill(base: Base, lock: Lock, cache: Cache, version: str, reference: Reference | None) -> bytes:
-    """Return the SBOM that lies in the image. Making one takes longer than all else that a changed notebook costs."""
-    name = None if reference is None else str(reference)
-    key = _digits({"base": [base.digest, name], "lock": lock.digest, "version": version, "format": sbom.FORMAT})
-    found = cache.document("sboms", key)
-    if found is None:
-        found = sbom.document(lock.wheels, sbom.BaseImage(base.digest, base.platform, reference), version)
-        cache.put_document("sboms", key, found)
-    return found
 
 
 def _key(compression: Compression, **said: Any) -> str:

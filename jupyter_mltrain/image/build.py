@@ -85,7 +85,6 @@ class Builder:
             order.payload,
             ground.base,
             built,
-            self.cache,
             compression=order.compression,
             reference=reference_of(order),
             variables=order.variables,

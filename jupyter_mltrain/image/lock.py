@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from ..errors import InvalidInput, ResolutionError
@@ -22,8 +22,12 @@ from .credentials import Credentials, for_people
 from .folders import signature
 from .locked import Lock, LockedSource, LockedWheel, in_order
 from .progress import Progress, Report, State, ignore
+from .requirements_file import name_of
 from .sources import OWN, Wanted
 from .target import Target
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 _FORMAT: Final = 1  # of what is remembered
 _KIND: Final = "locks"
@@ -189,7 +193,7 @@ class _Resolver:
             message = f"{wanted.lock.name} cannot be used. {error.message}"
             raise ResolutionError(message, hint=error.hint, **error.details) from None
         taken = Lock(self._target, *found)
-        return self._completed(taken, wanted) if wanted.requirements else taken
+        return taken if _has(taken, wanted.requirements) else self._completed(taken, wanted)
 
     def _completed(self, taken: Lock, wanted: Wanted) -> Lock:
         bound = tuple(f"{one.name}=={one.version}" for one in taken.packages if one.version)
@@ -253,6 +257,24 @@ def _public(line: str) -> str:
 
 
 # --- checks and findings
+
+
+def _has(lock: Lock, lines: Iterable[str]) -> bool:
+    """Return whether a lock has what lines ask for, as far as names and versions tell."""
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.version import InvalidVersion
+
+    versions = dict(_versions(lock))
+    try:
+        return all(_holds(Requirement(line), versions.get(name_of(line), "")) for line in lines)
+    except (InvalidRequirement, InvalidVersion):
+        return False  # for the resolver to judge
+
+
+def _holds(wanted: Requirement, version: str) -> bool:
+    if not version or wanted.marker or wanted.extras or wanted.url:
+        return False
+    return wanted.specifier.contains(version, prereleases=True)
 
 
 def _versions(lock: Lock) -> Iterator[tuple[str, str]]:

@@ -187,7 +187,7 @@ def direct(below: Base, environment: Lock, cache: Cache) -> dict[str, Any]:
     """Return the files that this builder would put on the base."""
     wheels = fetch.fetch(environment.wheels, cache)
     files: dict[str, Any] = {}
-    for piece in blueprint.draw(payload(), below, environment, cache, compression="zstd").pieces:
+    for piece in blueprint.draw(payload(), below, environment, compression="zstd").pieces:
         out = io.BytesIO()
         piece.write(out, wheels)
         files |= contents(zstandard.ZstdDecompressor().stream_reader(out.getvalue()).read())

@@ -15,10 +15,10 @@ import json
 import os
 import tarfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, Final, Literal, Protocol
 
 from ..errors import ImageError
@@ -27,12 +27,13 @@ from .compress import Compression, Sink, codec_version, compressor, media_type
 
 __all__ = ["FORMAT", "Compression", "Entry", "LayerWriter", "codec_version", "fingerprint", "write_layer"]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Changes when the same entries become other bytes; belongs to every key of a layer."""
 _CHUNK: Final = 1 << 20
 _LONGEST_NAME: Final = 255  # bytes that file systems of Linux take
 _LONGEST_PATH: Final = 4094  # with the / in front and the zero at the end, PATH_MAX of Linux
 _WHITEOUT: Final = ".wh."
+_NO_NAMES: Final = frozenset({"", ".", ".."})
 _END: Final = bytes(2 * tarfile.BLOCKSIZE)
 
 Kind = Literal["file", "folder", "link"]
@@ -154,7 +155,7 @@ class LayerWriter:
             raise ImageError(f"{path!r} cannot be a {found} and a {kind} at once.")
 
     def _write_header(self, info: tarfile.TarInfo) -> None:
-        self._tar.write(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+        self._tar.write(_to_bytes(info))
 
     def _write_file(self, info: tarfile.TarInfo, content: Content) -> None:
         self._write_header(info)
@@ -218,16 +219,24 @@ def _header(entry: Entry, size: int = 0) -> tarfile.TarInfo:
     return info
 
 
+def _to_bytes(info: tarfile.TarInfo) -> bytes:
+    """Return a header: the plain one, which takes a third of the time and room, wherever it can tell all."""
+    if info.name.isascii() and info.linkname.isascii():
+        with suppress(ValueError):  # a name or a number is too long
+            return info.tobuf(tarfile.USTAR_FORMAT)
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+
+
 def _require_usable(path: str) -> None:
     """Raise ``ImageError`` unless a path can be unpacked, below the root, as what it says."""
-    parts = PurePosixPath(path).parts
-    if not path or path.startswith("/") or ".." in parts or "/".join(parts) != path or "\0" in path:
+    parts = path.split("/")
+    if "\0" in path or not _NO_NAMES.isdisjoint(parts):
         raise ImageError(f"{path!r} is no path inside of an image.")
     try:
-        sizes = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
+        encoded = path.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise ImageError(f"{path!r} has characters that no file name can have.") from None
-    if max(sizes) > _LONGEST_NAME or sum(sizes) + len(sizes) - 1 > _LONGEST_PATH:
+    if len(encoded) > _LONGEST_PATH or max(map(len, encoded.split(b"/"))) > _LONGEST_NAME:
         raise ImageError(f"{path[:80]!r}... is too long for the name of a file.")
     if any(part.startswith(_WHITEOUT) for part in parts):
         raise ImageError(f"{path!r}: in an image, a name that begins with {_WHITEOUT!r} deletes files of other layers.")

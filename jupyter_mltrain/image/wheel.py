@@ -149,6 +149,7 @@ class _Plan(WheelDestination):
         self.record_path = ""
         self._venv = venv
         self._schemes = venv.schemes(distribution)
+        self._prefixes = {scheme: _prefix(folder, venv) for scheme, folder in self._schemes.items()}
         self._records: list[tuple[Scheme, RecordEntry]] = []
 
     def write_script(self, name: str, module: str, attr: str, section: ScriptSection) -> RecordEntry:
@@ -176,8 +177,7 @@ class _Plan(WheelDestination):
             return stream.read()
 
     def _from_site_packages(self, scheme: Scheme) -> str | None:
-        folder = posixpath.relpath(self._schemes[scheme], self._venv.site_packages)
-        return None if folder == "." else f"{folder}/"
+        return self._prefixes[scheme]
 
     def _add(self, scheme: Scheme, path: str, content: bytes | _Member, *, executable: bool) -> RecordEntry:
         record = RecordEntry(path, None, None)
@@ -190,6 +190,12 @@ class _Plan(WheelDestination):
         # lib64 is a link to lib: as a folder it would hide in one layer what the other has there.
         lib64, lib = f"{self._venv.path}/lib64/", f"{self._venv.path}/lib/"
         return in_layer(lib + target.removeprefix(lib64) if target.startswith(lib64) else target)
+
+
+def _prefix(folder: str, venv: Venv) -> str | None:
+    """Return what leads from the site-packages to a folder; None where they are the same."""
+    relative = posixpath.relpath(folder, venv.site_packages)
+    return None if relative == "." else f"{relative}/"
 
 
 @dataclass(frozen=True, slots=True)

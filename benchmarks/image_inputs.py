@@ -46,10 +46,14 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Project:
-    """A notebook, the locks that it may have, and a folder with all wheels."""
+    """A notebook, the locks that it may have, and a folder with all wheels.
+
+    ``local``: packages are taken from the folder, as if an index cost nothing; else from PyPI.
+    """
 
     folder: Path
     locks: dict[str, Lock]
+    local: bool
 
     @property
     def notebook(self) -> Path:
@@ -75,15 +79,15 @@ class Project:
         self.notebook.write_text(json.dumps(document))
 
     def add(self, name: str, wheels: Iterable[LockedWheel]) -> None:
-        """Write a lock, which names its wheels as files beside it."""
-        made = Lock(TARGET, in_order(replace(one, url="") for one in wheels))
+        """Write a lock; where packages are local, it names its wheels as files beside it."""
+        made = Lock(TARGET, in_order(replace(one, url="" if self.local else one.url) for one in wheels))
         self.locks[name] = made
         self.pylock(name).write_text(made.text)
 
 
-def project(folder: Path) -> Project:
+def project(folder: Path, *, local: bool) -> Project:
     """Write the notebook, its wheels, and locks: ``all``, and one with each dependency more."""
-    made = Project(folder, {})
+    made = Project(folder, {}, local)
     made.wheels.mkdir(parents=True)
     shutil.copy(ROOT / "notebooks" / "penguins.ipynb", made.notebook)
     cache = Cache(kept())

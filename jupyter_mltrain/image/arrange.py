@@ -1,12 +1,13 @@
 """Which wheel goes into which layer.
 
-A large wheel has a layer of its own, so that it travels once for all images that have it; the small ones share one.
-What is large is known from the lock, before anything is fetched.
+A large wheel has a layer of its own, so that it travels once for all images that have it. The small ones share a few,
+by their initials: one dependency more makes one of these anew, not all. What is large is known from the lock, before
+anything is fetched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -15,6 +16,10 @@ LARGE: Final = 512 * 1024
 LIMIT: Final = 60
 """Layers of an image; container runtimes stack some 120 at most."""
 _SMALL: Final = "small wheels"
+_SHELVES: Final = ("a-c", "d-h", "i-k", "l-o", "p", "q-s", "t-z")
+"""Initials of the small wheels that share a layer; of about equal size in environments of notebooks."""
+FEW: Final = 16
+"""Small wheels up to which one layer is enough."""
 
 
 class Wheel(Protocol):
@@ -44,9 +49,9 @@ class Group(Generic[W]):
 def arrange(wheels: Sequence[W], *, taken: int, limit: int = LIMIT) -> tuple[Group[W], ...]:
     """Put every wheel into a layer. The result does not depend on the order of the wheels.
 
-    Large wheels come by name, and last the layer of the small ones. A wheel more is thus a layer more, or changes the
-    last layer only. At the limit a large one more also pushes the smallest of them into the last layer; all others
-    keep theirs.
+    Large wheels come by name, and last the layers of the small ones. A wheel more is thus a layer more, or changes one
+    only. Where there are few small ones, or little room, all of them share one layer; at the limit a large one more
+    also pushes the smallest of them in there, and all others keep theirs.
 
     Parameters
     ----------
@@ -63,7 +68,22 @@ def arrange(wheels: Sequence[W], *, taken: int, limit: int = LIMIT) -> tuple[Gro
     hashes = {wheel.sha256 for wheel in alone}
     shared = tuple(wheel for wheel in ordered if wheel.sha256 not in hashes)
     own = tuple(Group(wheel.name, (wheel,)) for wheel in ordered if wheel.sha256 in hashes)
+    if len(shared) > FEW and len(own) + len(_SHELVES) <= room:
+        return (*own, *_shelved(shared))
     return (*own, Group(_SMALL, shared)) if shared else own
+
+
+def _shelved(wheels: Sequence[W]) -> Iterator[Group[W]]:
+    """Yield the layers of small wheels, by initials."""
+    for shelf in _SHELVES:
+        found = tuple(wheel for wheel in wheels if _shelf(wheel) == shelf)
+        if found:
+            yield Group(f"{_SMALL} {shelf}", found)
+
+
+def _shelf(wheel: Wheel) -> str:
+    initial = wheel.name[:1].lower()
+    return next((shelf for shelf in _SHELVES if shelf[0] <= initial <= shelf[-1]), _SHELVES[0])
 
 
 def _weight(wheel: Wheel) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from threading import Timer
+from threading import Thread
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 _STATES = {"present": "✓ in registry", "cached": "● cached", "known": "◐ known", "new": "○ to build"}
 _FROM_SETTINGS = "."
 _GRACE = 3.0  # seconds for a build to end in order
-_CURSOR = "\x1b[?25h"  # is shown again: bars hide it
+_CURSOR = b"\x1b[?25h"  # is shown again: bars hide it
 
 
 @click.command("build")
@@ -90,24 +92,32 @@ def _stopped_in_order() -> Iterator[None]:
     """
 
     def stop(signum: int, frame: FrameType | None) -> NoReturn:
-        end = Timer(_GRACE, _leave, [128 + signum])
-        end.daemon = True
-        end.start()
         raise KeyboardInterrupt if signum == signal.SIGINT else SystemExit(128 + signum)
 
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    Thread(target=_leave_later, args=(reading,), daemon=True).start()
+    # Written by the interpreter itself at once, whatever the main thread is in the middle of.
+    woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     before = {signum: signal.signal(signum, stop) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
+        signal.set_wakeup_fd(woken)
+        os.close(writing)
 
 
-def _leave(code: int) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(_CURSOR)
-    sys.stderr.flush()
-    os._exit(code)
+def _leave_later(signals: int) -> None:
+    """Wait for a signal, give the build its grace, and leave if it is still there."""
+    for signum in iter(partial(os.read, signals, 1), b""):
+        if signum[0] in (signal.SIGINT, signal.SIGTERM):
+            time.sleep(_GRACE)
+            if sys.stderr.isatty():
+                os.write(sys.stderr.fileno(), _CURSOR)
+            os._exit(128 + signum[0])
+    os.close(signals)
 
 
 def _request(notebook: Path, options: dict[str, Any]) -> Request:

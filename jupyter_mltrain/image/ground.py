@@ -28,7 +28,8 @@ from .shared import Shared
 from .sources import Wanted
 from .target import Target
 
-_LAYOUTS: Final = ("oci:", "oci-archive:")
+LAYOUTS: Final = ("oci:", "oci-archive:")
+"""What names of base images begin with that are not in a registry."""
 _SYSTEM: Final = "system"  # folder of the cache: bases with system packages
 
 
@@ -117,7 +118,7 @@ class Survey:
         return Ground(found, source, locked)
 
     def _base(self, order: Order, platform: oci.Platform, push: Reference | None, looking: bool) -> tuple[Base, Kept]:
-        if order.base.startswith(_LAYOUTS):
+        if order.base.startswith(LAYOUTS):
             source = Kept(_layout(order.base), self._cache)
             pinned = False
         else:
@@ -168,7 +169,7 @@ class Survey:
 
 def reference_of(order: Order) -> Reference | None:
     """Return the name of the base image, unless it is one that only this machine has."""
-    return None if order.base.startswith(_LAYOUTS) or order.system else Reference.parse(order.base)
+    return None if order.base.startswith(LAYOUTS) or order.system else Reference.parse(order.base)
 
 
 def _layout(text: str) -> FromLayout:

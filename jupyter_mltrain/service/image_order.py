@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import InvalidInput
 from ..image import bases, settings, sources
 from ..image.blueprint import Payload
-from ..image.ground import Order
+from ..image.ground import LAYOUTS, Order
 from ..image.oci import Platform
 from ..image.reference import Reference
 from ..image.requirements_file import name_of
@@ -111,7 +111,8 @@ def _base(
     python = ".".join(program.requirements.python.split(".")[:2]) or "3.12"
     framework = request.spec.get("framework") or _framework(settled, frozen, program)
     if wanted.base:
-        reference = Reference("localhost", "named") if wanted.base.startswith("oci") else Reference.parse(wanted.base)
+        named = not wanted.base.startswith(LAYOUTS)
+        reference = Reference.parse(wanted.base) if named else Reference("localhost", "layout")
         variables = bases.choose("none", python, gpu=gpu).environment if gpu.startswith("nvidia.com/") else {}
         return wanted.base, bases.Choice(reference, variables)
     choice = bases.choose(framework, python, gpu=gpu, bases=settled.bases)

@@ -69,8 +69,8 @@ def fetch(
     found = dict(_present(wanted.values(), cache, report))
     missing = [file for sha256, file in wanted.items() if sha256 not in found]
     if missing:
-        with _client() as client:
-            job = _Job(client, cache, report, credentials or Credentials())
+        with client() as http:
+            job = _Job(http, cache, report, credentials or Credentials())
             found.update(zip((file.sha256 for file in missing), job.run(missing), strict=True))
     return found
 
@@ -88,7 +88,8 @@ def _present(files: Iterable[_File], cache: Cache, report: Report) -> Iterator[t
 
 
 @contextmanager
-def _client() -> Iterator[httpx.Client]:
+def client() -> Iterator[httpx.Client]:
+    """Open a client for package indexes."""
     import httpx
 
     context = httpx.create_ssl_context()
@@ -200,7 +201,7 @@ class _Job:
         begin = draft.size
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={begin}-"} if begin else {})
         login = self._credentials.login(file.url)
-        with self._client.stream("GET", file.url, headers=headers, auth=login or _no_auth) as response:
+        with self._client.stream("GET", file.url, headers=headers, auth=login or no_auth) as response:
             if response.status_code == 416 or (begin and not _goes_on(response, begin)):
                 draft.restart()
             _check_status(file, response)
@@ -213,7 +214,7 @@ class _Job:
         _check_length(response, draft.size - (begin if response.status_code == 206 else 0))
 
 
-def _no_auth(request: httpx.Request) -> httpx.Request:
+def no_auth(request: httpx.Request) -> httpx.Request:
     """Send a request as it is. httpx would look for a login in the address, which locks do not hold."""
     return request
 

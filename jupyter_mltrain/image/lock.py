@@ -29,7 +29,7 @@ from .target import Target
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-_FORMAT: Final = 1  # of what is remembered
+_FORMAT: Final = 2  # of what is remembered
 _KIND: Final = "locks"
 _KEPT: Final = 64
 _NAMED: Final = 8  # packages that a message names at most
@@ -86,7 +86,7 @@ def resolve(
         known = None if refresh else _known(key, target, cache)
         if known is None:
             waiting()
-            known = _Resolver(target, build, report).lock(wanted)
+            known = _sized(_Resolver(target, build, report).lock(wanted), wanted, cache, report)
             cache.put_document(_KIND, key, oci.to_bytes(known.to_dict()))
             _keep(cache, key, known)
     _tell(report, target, "done")
@@ -145,6 +145,15 @@ def _keep(cache: Cache, key: str, lock: Lock) -> Lock:
             del _recent[next(iter(_recent))]
         _recent[cache.folder, key] = lock
     return lock
+
+
+def _sized(lock: Lock, wanted: Wanted, cache: Cache, report: Report) -> Lock:
+    """Return a lock with the sizes of all wheels, which not every index tells."""
+    if all(wheel.size is not None for wheel in lock.wheels):
+        return lock
+    from .sizes import with_sizes
+
+    return replace(lock, wheels=with_sizes(lock.wheels, cache, report, credentials(wanted)))
 
 
 # --- resolving

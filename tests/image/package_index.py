@@ -124,6 +124,7 @@ class Index:
         self.login = ""
         self.status = 0
         self.hashes = True
+        self.refuses_head = False
         self.sizes = False  # whether its pages are JSON, which tells them, and wheels have their metadata beside them
         self.port = 0
 
@@ -188,11 +189,15 @@ def package_index() -> Iterator[Index]:
         protocol_version = "HTTP/1.1"
 
         def do_HEAD(self) -> None:
-            self.do_GET()
+            if index.refuses_head:
+                self._answer(405, b"")
+            else:
+                self.do_GET()
 
         def do_GET(self) -> None:
             kind, _, name = self.path.strip("/").partition("/")
-            index.requests.append((self.path, self.headers.get("Range", "")))
+            if self.command == "GET":
+                index.requests.append((self.path, self.headers.get("Range", "")))
             expected = f"Basic {base64.b64encode(index.login.encode()).decode()}"
             if index.login and self.headers.get("Authorization") != expected:
                 self._answer(401, b"", {"WWW-Authenticate": "Basic"})

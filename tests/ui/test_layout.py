@@ -126,7 +126,7 @@ def test_closing_a_tab_ends_what_it_followed(tab: Tab, work: Path, name: str) ->
     tab.menu("File", "Close Tab")
     expect(job.root).to_have_count(0)
     tab.page.evaluate("new Promise(done => requestAnimationFrame(done))")
-    assert followed() == {"jobs"}
+    assert followed() == {"jobs", "images"}  # what notices are made of
 
 
 @pytest.fixture(scope="module")

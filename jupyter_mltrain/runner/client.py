@@ -34,6 +34,8 @@ class Client(NotebookClient):
         self._receive: Receive = _ignore
         self._content: dict[str, Any] = {}
         self._error: dict[str, Any] = {}
+        self._begun = asyncio.Event()
+        self._begun.set()
         self.on_cell_executed = self._keep_reply
 
     async def ready(self) -> dict[str, Any]:
@@ -70,6 +72,7 @@ class Client(NotebookClient):
         node = nbformat.from_dict(cell)  # type: ignore[no-untyped-call]
         self.nb.cells = [node]
         self._receive, self._content, self._error = receive, {}, {}
+        self._begun.clear()
         try:
             await self.async_execute_cell(node, 0)
         except CellExecutionError:
@@ -77,12 +80,24 @@ class Client(NotebookClient):
         except DeadKernelError:
             await self._drain()
             return None
+        finally:
+            self._begun.set()
         return Reply(
             raised=await self._raised(),
             leaves=any(part.get("source") == "ask_exit" for part in self._content.get("payload", ())),
             execution_count=node.execution_count,
             metadata={key: node.metadata[key] for key in ("execution",) if key in node.metadata},
         )
+
+    async def begun(self) -> None:
+        """Wait until the kernel is at the cell that it was told to execute, if there is one."""
+        await self._begun.wait()
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        """Take a message about the cell."""
+        if msg["msg_type"] == "execute_input":
+            self._begun.set()
+        return super().process_message(msg, cell, cell_index)
 
     def _keep_reply(self, execute_reply: dict[str, Any], **_: Any) -> None:
         self._content = execute_reply["content"]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .client import Client
 
 STARTUP_TIMEOUT: Final = 300.0
+_BEGIN_TIMEOUT: Final = 1.0  # a kernel that hangs is not waited for
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 _SOCKET_PATH_LIMIT: Final = 90  # of 108 bytes in sockaddr_un: room for "-ipc-5" and a bit
 
@@ -142,10 +143,17 @@ class KernelExecutor:
         return reply
 
     async def interrupt(self) -> None:
-        """Interrupt the cell: see `Executor`. A kernel that still starts has nothing to finish and is killed."""
+        """Interrupt the cell: see `Executor`. A kernel that still starts has nothing to finish and is killed.
+
+        A kernel that is not yet at the cell ignores an interrupt.
+        """
         if not self._answered:
             self.kill()
         elif not self._exited.done():
+            assert self._client is not None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_BEGIN_TIMEOUT):
+                    await self._client.begun()
             await self._manager.interrupt_kernel()
 
     def kill(self) -> None:

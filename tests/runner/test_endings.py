@@ -144,6 +144,15 @@ def test_a_signal_interrupts_the_cell_and_keeps_what_was_done(start: Any, signum
     assert run.reader.progress.status == run.notebook["metadata"]["mltrain"]["status"] == "interrupted"
 
 
+def test_a_signal_before_the_kernel_is_at_the_cell_interrupts_it(start: Any) -> None:
+    busy = "import asyncio, time\n_ = asyncio.get_running_loop().call_later(0.01, time.sleep, 0.7)"
+    run = start(busy, WAITING)
+    run.until('"n":2')
+    run.process.terminate()
+    assert run.end() == 143
+    assert run.outputs(1)[-1]["ename"] == "KeyboardInterrupt"
+
+
 def test_a_cell_that_ignores_the_interrupt_is_killed_within_the_grace(start: Any) -> None:
     stubborn = (
         "import signal, time\nprint('waiting', flush=True)\n"

@@ -67,6 +67,9 @@ class Tab:
         if notebook:
             self.page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
             self.page.locator(".jp-NotebookPanel .jp-Spinner").wait_for(state="detached")
+        else:
+            # It takes the keyboard once the layout is restored, on a busy machine long after it is to be seen.
+            self.page.locator(".jp-Launcher:focus").wait_for()
         return self
 
     def reload(self) -> None:

@@ -105,7 +105,7 @@ test-fast: setup ## run the tests that take less than a few seconds each
 test-frontend: setup node_modules/.complete ## run the front end's unit tests
 	@$(JLPM) test
 
-lint: setup node_modules/.complete ## ruff, the layers, ESLint, prettier; types.ts is what wire.py says
+lint: setup node_modules/.complete ## ruff, the layers, ESLint, prettier; types.ts is what server/wire says
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
@@ -116,7 +116,7 @@ typecheck: setup node_modules/.complete ## mypy and TypeScript, strict
 	@$(BIN)/mypy
 	@$(JLPM) typecheck
 
-types: setup ## make src/types.ts from server/wire.py
+types: setup ## make src/types.ts from server/wire
 	@PYTHONPATH=. $(BIN)/python tools/make_types.py
 
 format: setup node_modules/.complete ## put the code into shape

@@ -1,4 +1,4 @@
-// Made by tools/make_types.py from jupyter_mltrain/server/wire.py: change that, then run `make types`.
+// Made by tools/make_types.py from jupyter_mltrain/server/wire: change that, then run `make types`.
 
 /** One place that runs jobs. */
 export interface BackendInfo {

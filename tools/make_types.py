@@ -1,4 +1,4 @@
-"""Make ``src/types.ts`` from ``jupyter_mltrain/server/wire.py``: the front end's view of what crosses the wire.
+"""Make ``src/types.ts`` from ``jupyter_mltrain/server/wire``: the front end's view of what crosses the wire.
 
     python tools/make_types.py            write it
     python tools/make_types.py --check    exit with 1 if it is not what would be written
@@ -20,7 +20,7 @@ from jupyter_mltrain.server import wire
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "src" / "types.ts"
-HEADER = "// Made by tools/make_types.py from jupyter_mltrain/server/wire.py: change that, then run `make types`.\n"
+HEADER = "// Made by tools/make_types.py from jupyter_mltrain/server/wire: change that, then run `make types`.\n"
 RECEIVED = (
     wire.Submission,
     wire.Resubmission,
@@ -117,7 +117,7 @@ def main(arguments: list[str]) -> int:
         return 0
     if TARGET.read_text(encoding="utf-8") == text:
         return 0
-    print("src/types.ts is not what wire.py says: run `make types`", file=sys.stderr)
+    print("src/types.ts is not what server/wire says: run `make types`", file=sys.stderr)
     return 1
 
 

@@ -110,16 +110,7 @@ def plan_view(plan: Plan) -> wire.Plan:
 
 def image_plan_view(plan: ImagePlan) -> wire.ImagePlan:
     """Return the plan of an image."""
-    platforms = tuple(wire.PlatformPlan.model_validate(asdict(platform)) for platform in plan.platforms)
-    return wire.ImagePlan(
-        name=plan.name,
-        program=plan.program,
-        repository=plan.repository,
-        platforms=platforms,
-        findings=findings_view(plan.findings),
-        notes=plan.notes,
-        refused=plan.refused,
-    )
+    return wire.ImagePlan.model_validate(plan.to_dict())
 
 
 def built_view(image: BuiltImage) -> wire.BuiltImage:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.disks import mounted_disk
 from tests.support import Mltrain, NotebookWriter, data_folder, stop_all, write_notebook
 
 # A busy machine is no error: no test asserts wall time, those with random examples neither.
@@ -45,6 +46,13 @@ def shared_mltrain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mltrain
     folder = tmp_path_factory.mktemp("shared")
     yield Mltrain(folder / "home", folder)
     stop_all(folder / "home")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB of its own."""
+    with mounted_disk(tmp_path / "small disk", 1) as disk:
+        yield disk
 
 
 @pytest.fixture

@@ -20,6 +20,14 @@ def through(workshop: Workshop, proxy: Proxy) -> str:
     return f"{proxy.host}/me/train:latest"
 
 
+def refused_uploads(workshop: Workshop, method: str, status: int, body: bytes) -> tuple[str, str, str]:
+    """Return code, message and hint of a push to a registry that answers all uploads so."""
+    with fault_proxy(workshop.registry.host) as proxy:
+        target = through(workshop, proxy)
+        proxy.fails(method, "me/train/blobs/uploads", status=status, body=body, times=1000)
+        return workshop.refused(workshop.notebook(), "--push", target, code=3)
+
+
 def layers_of(workshop: Workshop, digest: str) -> list[str]:
     return [layer["digest"] for layer in workshop.manifest(digest)["layers"]]
 
@@ -233,11 +241,8 @@ def test_a_registry_that_has_become_read_only_may_have_it_all(workshop: Workshop
 
 
 def test_a_registry_where_the_repository_must_be_made_first(workshop: Workshop) -> None:
-    with fault_proxy(workshop.registry.host) as proxy:
-        target = through(workshop, proxy)
-        body = b'{"errors":[{"code":"NAME_UNKNOWN","message":"project me not found"}]}'
-        proxy.fails("POST", "me/train/blobs/uploads", status=404, body=body, times=1000)
-        code, message, hint = workshop.refused(workshop.notebook(), "--push", target, code=3)
+    body = b'{"errors":[{"code":"NAME_UNKNOWN","message":"project me not found"}]}'
+    code, message, hint = refused_uploads(workshop, "POST", 404, body)
     assert code == "registry-not-found"
     assert "project me not found" in message
     assert "want a repository to be made before the first push" in hint
@@ -289,11 +294,8 @@ def test_bytes_that_change_on_the_way(workshop: Workshop) -> None:
 
 
 def test_bytes_that_arrive_changed(workshop: Workshop) -> None:
-    with fault_proxy(workshop.registry.host) as proxy:
-        target = through(workshop, proxy)
-        body = b'{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match uploaded content"}]}'
-        proxy.fails("PUT", "blobs/uploads", status=400, body=body, times=1000)
-        code, message, hint = workshop.refused(workshop.notebook(), "--push", target, code=3)
+    body = b'{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match uploaded content"}]}'
+    code, message, hint = refused_uploads(workshop, "PUT", 400, body)
     assert code == "registry-digest"
     assert "DIGEST_INVALID" in message
     assert "arrived changed" in hint

@@ -1,6 +1,5 @@
 """Fixtures that the image builder's tests share."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,18 +46,6 @@ def sample(tmp_path: Path) -> Sample:
     folder = tmp_path / "blobs of samples"
     folder.mkdir()
     return Sample(folder)
-
-
-@pytest.fixture
-def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB of its own."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", disk], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("only root may mount a small disk")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
 
 
 @pytest.fixture

@@ -141,14 +141,14 @@ def test_a_build_that_is_cancelled_leaves_the_older_archive(sample: Sample, tmp_
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_a_full_disk(sample: Sample, full_disk: Path) -> None:
-    target = full_disk / "image.tar"
+def test_a_full_disk(sample: Sample, small_disk: Path) -> None:
+    target = small_disk / "image.tar"
     older = write(target, sample)
     with pytest.raises(StorageError) as caught:
         write(target, sample, os.urandom(4 << 20))
     assert caught.value.hint == "Free some space on the disk."
     assert Archive(target).find().digest == older.image.digest
-    assert list(full_disk.iterdir()) == [target]
+    assert list(small_disk.iterdir()) == [target]
 
 
 # --- archives of others

@@ -209,14 +209,14 @@ def test_a_blob_of_other_bytes_is_refused(sample: Sample, tmp_path: Path, change
     assert not list((tmp_path / "layout" / "blobs" / "sha256").iterdir())
 
 
-def test_a_full_disk(sample: Sample, full_disk: Path) -> None:
+def test_a_full_disk(sample: Sample, small_disk: Path) -> None:
     small, large = sample.image(b"small"), sample.image(os.urandom(4 << 20))
-    layout.write(full_disk / "layout", contents(small), sample.blob)
-    before = files(full_disk)
+    layout.write(small_disk / "layout", contents(small), sample.blob)
+    before = files(small_disk)
     with pytest.raises(StorageError) as caught:
-        layout.write(full_disk / "layout", contents(large, name=NAME.tagged("2")), sample.blob)
+        layout.write(small_disk / "layout", contents(large, name=NAME.tagged("2")), sample.blob)
     assert caught.value.hint == "Free some space on the disk."
-    assert files(full_disk) == before
+    assert files(small_disk) == before
 
 
 def test_builds_at_the_same_time_all_get_in(sample: Sample, tmp_path: Path) -> None:

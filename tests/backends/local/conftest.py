@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import pytest
 from jupyter_mltrain.backends.local import replica
 from jupyter_mltrain.backends.local.bell import Bell
 from jupyter_mltrain.backends.local.replica import ExitRecord, ReplicaSpec, RunState
+from tests.disks import mounted_disk
 
 PATIENCE = 60  # seconds before a test that waits for something gives up
 
@@ -125,10 +125,5 @@ def shell(make_run: Callable[..., Run]) -> Callable[..., Run]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 6 MiB of its own."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", disk], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("only root may mount a small disk")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
+    with mounted_disk(tmp_path / "disk", 6) as disk:
+        yield disk

@@ -1,8 +1,5 @@
 """Every failure says what was tried, where, what was answered, and what to do."""
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from jupyter_mltrain.errors import RegistryError
 from jupyter_mltrain.image import oci
 from jupyter_mltrain.image.registry.failures import Answer, Temporary, refused
 from jupyter_mltrain.image.registry.text import printable
+from tests.disks import mounted_disk
 from tests.image.fault_proxy import fault_proxy
 from tests.image.registry_client import MiB, client, make_blob
 from tests.image.registry_server import registry_server
@@ -108,16 +106,9 @@ def test_any_answer_has_words(status: int, body: bytes) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 2 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("only root may mount a small disk")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True)
-    if done.returncode != 0:
-        pytest.skip(f"no small disk could be mounted: {done.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    """A file system of 2 MiB of its own."""
+    with mounted_disk(tmp_path / "disk", 2) as disk:
+        yield disk
 
 
 def test_a_registry_whose_disk_is_full(small_disk: Path, tmp_path: Path) -> None:

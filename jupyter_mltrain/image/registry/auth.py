@@ -135,7 +135,7 @@ class Authenticator:
             return token.value
 
     def _fetch(self, challenge: Challenge, scopes: Scopes, login: Login | None) -> _Token:
-        realm = self._realm(challenge, login)
+        realm = self._realm(challenge)
         what = f"Getting a token of {authority(realm)} for {self._host}"
         asked = {"service": challenge.parameters.get("service", ""), "scope": sorted(self._wanted.get(scopes, scopes))}
         asked = {name: value for name, value in asked.items() if value}
@@ -159,7 +159,7 @@ class Authenticator:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise no_answer(what, authority(realm), error, met=False) from error
 
-    def _realm(self, challenge: Challenge, login: Login | None) -> httpx.URL:
+    def _realm(self, challenge: Challenge) -> httpx.URL:
         """Return the token server's URL, if it may be told a secret."""
         try:
             realm = httpx.URL(challenge.parameters.get("realm", ""))

@@ -198,10 +198,6 @@ class JobStatus:
         last = [replica for replica in first if replica.phase != "Failed"] or first[::-1]
         return max(last, key=lambda replica: replica.generation, default=None)
 
-    def to_kubernetes(self) -> dict[str, Any]:
-        """Return the whole object as ``kubectl get -o json`` would: the manifest with its status."""
-        return {**self.manifest, "status": self.status}
-
     def to_dict(self) -> dict[str, Any]:
         """Return everything as a JSON object, for the command line's ``--json`` and the HTTP API."""
         return {

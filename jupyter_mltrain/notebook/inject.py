@@ -12,11 +12,11 @@ CELL_ID: Final = INJECTED_TAG
 """The id of the injected cell, so that it is the same in every run."""
 
 
-def injected_source(values: Mapping[str, Json], *, kernel: str = "python3") -> str:
+def injected_source(values: Mapping[str, Json]) -> str:
     """Return the source of the cell that assigns the values, byte for byte as papermill writes it."""
     from papermill.translators import translate_parameters
 
-    source: str = translate_parameters(kernel, "python", dict(values), "Parameters")
+    source: str = translate_parameters("python3", "python", dict(values), "Parameters")
     return source
 
 

@@ -28,8 +28,6 @@ class Pod:
     """Whether it has a deletionTimestamp."""
     exit_code: int | None = None
     """Exit code of the main container, once terminated. ``None`` while it runs, and for an evicted pod."""
-    has_container_status: bool = True
-    """False for a pod that failed before or without its containers (evicted): then there is no exit code to judge."""
     restart_count: int = 0
     """Restarts in place, of init and main containers together."""
     restart_policy: str = "Never"

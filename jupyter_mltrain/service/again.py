@@ -25,8 +25,6 @@ class Changes:
         Count by role; 0 takes the role away.
     resources:
         ``cpu``, ``memory`` and ``gpu`` for each replica of every role, as the spec has them.
-    spec:
-        Any other change to the ``TrainingSpec``, as a JSON merge patch (RFC 7396): null takes a field away.
     name:
         ``metadata.name``; None makes one of the old name and the new id.
     """
@@ -35,7 +33,6 @@ class Changes:
     texts: Mapping[str, str] = field(default_factory=dict)
     replicas: Mapping[str, int] = field(default_factory=dict)
     resources: Mapping[str, Any] = field(default_factory=dict)
-    spec: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
 
 
@@ -57,7 +54,7 @@ def manifest_again(job: JobStatus, job_id: str, changes: Changes, programs: Path
     from ..manifests import manifest_again as renewed
 
     values = _values(job, changes, programs) if changes.parameters or changes.texts else None
-    if changes.replicas or changes.resources or changes.spec:
+    if changes.replicas or changes.resources:
         return _rebuilt(job, job_id, changes, values)
     return renewed(job.manifest, job_id=job_id, name=changes.name, parameters=values)
 
@@ -95,7 +92,7 @@ def _rebuilt(job: JobStatus, job_id: str, changes: Changes, values: Mapping[str,
         notebook=notes.get(labels.ANNOTATION_NOTEBOOK, ""),
         kernel=notes.get(labels.ANNOTATION_KERNEL, ""),
         parameters=manifests.parameters_of(job.manifest) if values is None else values,
-        image=None if "image" in changes.spec else notes.get(labels.ANNOTATION_IMAGE),
+        image=notes.get(labels.ANNOTATION_IMAGE),
         commit=notes.get(labels.ANNOTATION_COMMIT),
         version=package_version(),
     )
@@ -107,8 +104,7 @@ def _changed_spec(spec: dict[str, Any], changes: Changes) -> dict[str, Any]:
         roles[role] = {**(roles.get(role) or {}), "replicas": count}
     kept = {role: entry for role, entry in roles.items() if entry.get("replicas") != 0}
     scaled = {role: merge_patch(entry, {"resources": changes.resources}) for role, entry in kept.items()}
-    changed: dict[str, Any] = merge_patch({**spec, "roles": scaled if changes.resources else kept}, changes.spec)
-    return changed
+    return {**spec, "roles": scaled if changes.resources else kept}
 
 
 def _name_again(job: JobStatus, job_id: str) -> str:

@@ -196,7 +196,6 @@ class Service:
         texts: Mapping[str, str] | None = None,
         replicas: Mapping[str, int] | None = None,
         resources: Mapping[str, Any] | None = None,
-        spec: Mapping[str, Any] | None = None,
         name: str | None = None,
         job_id: str | None = None,
     ) -> JobRef:
@@ -204,12 +203,12 @@ class Service:
 
         Parameters
         ----------
-        parameters, texts, replicas, resources, spec, name:
+        parameters, texts, replicas, resources, name:
             As ``again.Changes`` has them.
         job_id:
             As `plan` takes it.
         """
-        changes = again.Changes(parameters or {}, texts or {}, replicas or {}, resources or {}, spec or {}, name)
+        changes = again.Changes(parameters or {}, texts or {}, replicas or {}, resources or {}, name)
         new_id = job_id or new_job_id()
         old = await self.backend.status(ref)
         manifest = await asyncio.to_thread(again.manifest_again, old, new_id, changes, self.backend.programs)
@@ -305,23 +304,13 @@ class Service:
         *,
         after: Cursor | None = None,
         limit: int = 1000,
-        raw: bool = False,
     ) -> LogPage:
         """Return at most ``limit`` lines of a replica's log that are there now; see ``logs.pages``."""
-        return await logs.page(self.backend, ref, replica, after=after, limit=limit, raw=raw)
+        return await logs.page(self.backend, ref, replica, after=after, limit=limit, raw=False)
 
-    def log_pages(
-        self,
-        ref: JobRef,
-        replica: str | None = None,
-        *,
-        after: Cursor | None = None,
-        tail: int | None = None,
-        follow: bool = False,
-        raw: bool = False,
-    ) -> AsyncIterator[LogPage]:
-        """Return a replica's log in pages, with ``follow`` as it grows; see ``logs.pages``."""
-        return logs.pages(self.backend, ref, replica, after=after, tail=tail, follow=follow, raw=raw)
+    def log_pages(self, ref: JobRef, replica: str | None = None, *, tail: int | None = None) -> AsyncIterator[LogPage]:
+        """Return what there is of a replica's log, in pages; see ``logs.pages``."""
+        return logs.pages(self.backend, ref, replica, tail=tail)
 
     def log_lines(
         self,

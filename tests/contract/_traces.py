@@ -316,7 +316,7 @@ class Replayer:
             case ["fail", name, code]:
                 return patch_pod(world, name, phase="Failed", exit_code=code)
             case ["evict", name]:
-                return patch_pod(world, name, phase="Failed", has_container_status=False)
+                return patch_pod(world, name, phase="Failed")
         raise ValueError(f"unknown action {action!r}")
 
 

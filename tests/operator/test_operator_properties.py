@@ -191,7 +191,7 @@ class Cluster:
                 for name in data.draw(st.lists(st.sampled_from(running), min_size=1, unique=True)):
                     code = data.draw(st.sampled_from([0, 0, 1, 127, 128, 137, None]))
                     phase = "Succeeded" if code == 0 else "Failed"
-                    self.change(name, phase=phase, exit_code=code, has_container_status=code is not None)
+                    self.change(name, phase=phase, exit_code=code)
 
 
 @settings(max_examples=150, deadline=None)

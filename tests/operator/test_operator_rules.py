@@ -286,7 +286,7 @@ def test_out_of_memory_under_exit_code_starts_over_and_a_programs_error_does_not
 
 
 def test_an_evicted_pod_is_made_again_under_exit_code() -> None:
-    evicted = worker(0, "Failed", has_container_status=False)
+    evicted = worker(0, "Failed", exit_code=None)
     assert reconcile(job(Worker={"restartPolicy": "ExitCode"}), [evicted], NOW, {}).actions == (
         DeletePod("j-worker-0"),
     )

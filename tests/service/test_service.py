@@ -84,14 +84,13 @@ def test_the_same_program_with_other_values_and_more_replicas(tmp_path: Path, no
     path = notebook("print('n is', n)", parameters="n: int = 1")
 
     async def work(service: Service) -> None:
-        request = Request(path, spec={"framework": "tensorflow", "run_policy": {"suspend": True}})
+        request = Request(path, spec={"framework": "tensorflow"})
         ref = await service.submit(await service.plan(request))
         again = await service.resubmit(
             ref,
             parameters={"n": 5},
             replicas={"Worker": 2},
             resources={"memory": "2Gi"},
-            spec={"run_policy": {"suspend": None}},
             job_id="token-2",
         )
         assert again.id == "token-2"

@@ -49,7 +49,6 @@ async def read(
     *,
     after: Cursor | None = None,
     tail: int | None = None,
-    previous: bool = False,
     follow: bool = False,
     finished: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[LogChunk]:
@@ -61,8 +60,6 @@ async def read(
         Go on after this chunk's cursor (``"<generation>-<run>:<byte offset>"``).
     tail:
         Start with the last so many lines instead.
-    previous:
-        Only the run before the last one, as ``kubectl logs --previous``; it is over, so there is nothing to follow.
     follow:
         Wait for more, without polling, until the last run has ended and ``finished()`` says that no other will come.
         Whoever makes a new run or ends the pod rings ``pod/followers`` (``bell.ring_all``).
@@ -73,13 +70,13 @@ async def read(
         The cursor is none of this project's.
     """
     with contextlib.ExitStack() as stack:
-        bell = stack.enter_context(_follower(pod)) if follow and not previous else None
+        bell = stack.enter_context(_follower(pod)) if follow else None
         position = None if after is None else _parse(after)
         cut = unfinished = False
         while True:
             # Whether more will come, then what there is, then what is written in it: in this order nothing is missed.
             last_look = bell is None or finished()
-            names = runs(pod)[-2:-1] if previous else runs(pod)
+            names = runs(pod)
             with _end_of(pod, names, watched=bell is not None) as end:
                 done = last_look and (bell is None or _over(pod, names))
                 if position is None:

@@ -16,7 +16,6 @@ import selectors
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,11 +46,11 @@ _DONE = -1.0
 class Supervisor:
     """Looks after one job until nothing of it is left to run. Its maker holds the job's lock meanwhile."""
 
-    def __init__(self, store: Store, job: str, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, store: Store, job: str) -> None:
         self.store = store
         self.job = job
         self.folder = store.job_folder(job)
-        self.clock = clock or Clock(self._latest_moment())
+        self.clock = Clock(self._latest_moment())
         self._selector = selectors.DefaultSelector()
         self._watched: dict[str, int] = {}  # run uid -> descriptor that tells when its shim has ended
         self._stopped: set[str] = set()  # run uids that were asked to end

@@ -33,9 +33,9 @@ def child(schema: Schema | None, key: str) -> Schema | None:
     return found
 
 
-def unknown_fields(value: Any, schema: Schema, *, root: bool = True) -> list[str]:
+def unknown_fields(value: Any, schema: Schema) -> list[str]:
     """Return the paths of all fields that a structural schema does not know, sorted."""
-    if root and isinstance(value, dict):
+    if isinstance(value, dict):
         value = {key: item for key, item in value.items() if key not in _TYPE_META}
     return sorted(_unknown(value, schema, ""))
 

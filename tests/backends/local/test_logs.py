@@ -36,12 +36,11 @@ def write_run(folder: Path, content: bytes, *, max_bytes: int = 10**9, backups: 
     log.close()
 
 
-def test_all_runs_in_order_and_the_previous_one(tmp_path):
+def test_all_runs_in_order(tmp_path):
     for number in (0, 1, 10, 2):
         write_run(tmp_path / f"0-{number}", f"run {number}\n".encode())
     write_run(tmp_path / "1-0", b"made again\n")
     assert text(collect(tmp_path)) == "run 0\nrun 1\nrun 2\nrun 10\nmade again\n"
-    assert text(collect(tmp_path, previous=True)) == "run 10\n"
     assert {chunk.replica for chunk in collect(tmp_path)} == {tmp_path.name}
 
 
@@ -58,7 +57,6 @@ def test_nothing_there(tmp_path):
     assert collect(tmp_path / "nowhere") == []
     assert collect(tmp_path / "nowhere", tail=3) == []
     assert collect(tmp_path / "nowhere", follow=True) == []
-    assert collect(tmp_path, previous=True) == []
 
 
 def test_any_cursor_goes_on_where_it_was(tmp_path):

@@ -6,11 +6,6 @@ export class Backoff {
     private readonly _random: () => number = Math.random
   ) {}
 
-  /** How many waits there were since the last reset. */
-  get attempts(): number {
-    return this._attempts;
-  }
-
   /** Milliseconds to wait: between half and the whole of the next step. */
   next(): number {
     const step = Math.min(this._limit, this._first * 2 ** this._attempts);

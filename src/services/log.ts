@@ -55,11 +55,6 @@ export class LogModel extends TopicModel {
     return this._hasGap;
   }
 
-  /** Whether the replica is done for good. */
-  get hasEnded(): boolean {
-    return this._hasEnded;
-  }
-
   /** How many lines `loadAll` has read so far; null when it is not at work. */
   get loading(): number | null {
     return this._loading;
@@ -107,7 +102,6 @@ export class LogModel extends TopicModel {
     if (data.type !== 'log' && data.type !== 'logChanged') {
       return false;
     }
-    this._hasEnded = data.ended;
     if (this._whole) {
       void this._follow();
     } else if (data.type === 'log') {
@@ -173,7 +167,6 @@ export class LogModel extends TopicModel {
   private _isCut = false;
   private _isFollowing = false;
   private _hasGap = false;
-  private _hasEnded = false;
   private _loading: number | null = null;
   private _rung = false;
 }

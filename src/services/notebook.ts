@@ -1,5 +1,3 @@
-import { Signal, type ISignal } from '@lumino/signaling';
-
 import type { CellState, Notebook, NotebookChanged, Progress } from '../types';
 import type { IChannel } from './channel';
 import type { TopicData } from './snapshots';
@@ -34,15 +32,9 @@ export class NotebookModel extends TopicModel {
     return this._notebook.error;
   }
 
-  /** Emitted with the indexes of cells that changed, before `changed`; null: all of them. */
-  get cellsChanged(): ISignal<this, readonly number[] | null> {
-    return this._cellsChanged;
-  }
-
   protected take(data: TopicData): boolean {
     if (data.type === 'notebook') {
       this._notebook = data.notebook;
-      this._cellsChanged.emit(null);
       return true;
     }
     if (data.type === 'notebookChanged') {
@@ -54,24 +46,18 @@ export class NotebookModel extends TopicModel {
 
   private _change({ cells: changed, outputs, texts, progress, error }: NotebookChanged): void {
     const cells = [...this.cells];
-    const touched = new Set<number>();
     for (const [key, cell] of Object.entries(changed)) {
       cells[Number(key)] = cell;
-      touched.add(Number(key));
     }
     for (const { cell, output, value } of outputs) {
       replaceOutput(cells, cell, output, () => value);
-      touched.add(cell);
     }
     for (const { cell, output, text } of texts) {
       replaceOutput(cells, cell, output, before => appended(before, text));
-      touched.add(cell);
     }
     this._notebook = { ...this._notebook, cells, progress: progress ?? this.progress, error };
-    this._cellsChanged.emit([...touched]);
   }
 
-  private readonly _cellsChanged = new Signal<this, readonly number[] | null>(this);
   private _notebook: Notebook = { metadata: {}, cells: [], progress: null, error: '' };
 }
 

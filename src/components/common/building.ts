@@ -6,7 +6,7 @@ import { bytes, seconds } from './format';
 import { errorWords } from './words';
 
 /** Return what is done with a piece, and how far it has come: `tensorflow 2.21.0: pushed 120 of 230 MiB`. */
-export function stepWords(step: ImageStep, trans: TranslationBundle): string {
+function stepWords(step: ImageStep, trans: TranslationBundle): string {
   const words = progressWords(step, trans);
   return [step.name ? trans.__('%1: %2', step.name, words) : words, step.detail].filter(Boolean).join(' · ');
 }
@@ -55,7 +55,7 @@ function stateWords(step: ImageStep['step'], state: ImageStep['state'], trans: T
 }
 
 /** Return the piece that is worked on: the one that began first, so that it stays the same while others come and go. */
-export function currentStep({ steps }: ImageBuild): ImageStep | null {
+function currentStep({ steps }: ImageBuild): ImageStep | null {
   return steps.find(({ state }) => state === 'running') ?? steps.at(-1) ?? null;
 }
 
@@ -81,7 +81,7 @@ export function buildWords(build: ImageBuild, trans: TranslationBundle): string 
 }
 
 /** Return what was made, and what it took: `Image pushed: registry/team/train@sha256:12… · pushed 14 KiB in 0.4 s`. */
-export function resultWords(image: BuiltImage, trans: TranslationBundle): string {
+function resultWords(image: BuiltImage, trans: TranslationBundle): string {
   const time = seconds(image.seconds);
   return image.reference
     ? trans.__('Image pushed: %1 · pushed %2 in %3', shortened(image.reference), bytes(image.pushed), time)

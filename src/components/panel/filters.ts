@@ -24,7 +24,7 @@ export const ENDED: readonly Phase[] = ['Succeeded', 'Failed', 'Cancelled'];
 const GROUPS: Readonly<Record<string, readonly Phase[]>> = { active: ACTIVE, ended: ENDED };
 
 /** Return the phases that a choice stands for; `[]`: all. */
-export function phasesOf(state: string): readonly string[] {
+function phasesOf(state: string): readonly string[] {
   return GROUPS[state] ?? (state ? [state] : []);
 }
 

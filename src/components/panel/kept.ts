@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 
 /** Read a value that was kept for this page; what is not there, or is of another shape, comes from `initial`. */
-export function recall<Value extends object>(key: string, initial: Value): Value {
+function recall<Value extends object>(key: string, initial: Value): Value {
   try {
     const kept = JSON.parse(window.sessionStorage.getItem(key) ?? '{}') as Record<string, unknown>;
     const known = Object.entries(initial as Record<string, unknown>).map(([name, value]) => [

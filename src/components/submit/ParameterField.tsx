@@ -189,7 +189,7 @@ function pythonic(value: boolean): string {
 }
 
 /** Return a type in a few words, as an annotation would say it. */
-export function typeWords(type: IType, trans: TranslationBundle): string {
+function typeWords(type: IType, trans: TranslationBundle): string {
   const { kind, optional, items, options, choices } = type;
   const inner = items ? `[${kind === 'dict' ? 'str, ' : ''}${typeWords(items, trans)}]` : '';
   const plain: Record<IType['kind'], string> = {

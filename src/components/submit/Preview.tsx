@@ -13,7 +13,7 @@ import { ImageTab } from './ImageTab';
 import type { SubmitModel } from './model';
 
 /** Names of the preview's tabs, in their order. */
-export const PREVIEWS = ['checks', 'manifest', 'image', 'dockerfile', 'script'] as const;
+const PREVIEWS = ['checks', 'manifest', 'image', 'dockerfile', 'script'] as const;
 
 /** Name of one of the preview's tabs. */
 export type PreviewTab = (typeof PREVIEWS)[number];

@@ -60,9 +60,7 @@ describe('LogModel', () => {
     channel.emit(TOPIC, snapshot(['b', 'c'], true));
     channel.emit(TOPIC, more(['d']));
     expect(shown(log)).toEqual(['b', 'c', 'd']);
-    expect([log.isPartial, log.firstNumber, log.hasEnded]).toEqual([true, null, false]);
-    channel.emit(TOPIC, more([], { ended: true }));
-    expect(log.hasEnded).toBe(true);
+    expect([log.isPartial, log.firstNumber]).toEqual([true, null]);
     expect(file.server.calls).toEqual([]);
   });
 

@@ -217,7 +217,7 @@ async def _read_end(
         last = reader.close()
         found += last.lines
     if cut and not raw:
-        del found[: max(1, reader.repeated)]  # the first one is perhaps the end of a line only
+        del found[: reader.repeated + 1]  # the first new one is perhaps the end of a line only
     return End(LogPage(tuple(found), last.cursor, last.open, cut), reader, place), first
 
 

@@ -160,6 +160,8 @@ async def one_tail(backend: Backend, tail: int) -> LogPage:
 
 @given(recordings(), st.integers(1, 9), st.integers(0, 9), st.integers(1, 5))
 @example(lines=encoded([RUN, CELL, START, text("two"), *SNAPSHOT]), size=1, tail=0, margin=1)
+@example(lines=encoded([RUN, CELL, START, text("two"), *SNAPSHOT, text("three\n")]), size=1, tail=1, margin=2)
+@example(lines=encoded([RUN, CELL, START, text("two"), *SNAPSHOT, text("more\n")]), size=1, tail=1, margin=1)
 def test_a_tail_is_the_end_of_the_whole_and_one_can_go_on_from_it(
     lines: list[str], size: int, tail: int, margin: int
 ) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import RegistryError, StorageError
 from . import base as bases
-from . import fetch, layout, lock, oci
+from . import layout, lock, oci
 from .annotations import describe, shared
 from .base import Base
 from .blueprint import Blueprint, draw
@@ -92,7 +92,7 @@ class Builder:
 
     def dockerfile(self, order: Order, platform: oci.Platform) -> Dockerfile:
         """Return the Dockerfile of the image; packages that have no wheel are built for that."""
-        from . import dockerfile, sdist
+        from . import dockerfile, fetch, sdist
 
         ground = self.ground(replace(order, system=()), platform)
         logins = self._logins(order)
@@ -110,7 +110,7 @@ class Builder:
 
     def bill(self, order: Order, ground: Ground) -> bytes:
         """Return what is in the image, with the program and the licences of all packages, as CycloneDX."""
-        from . import sbom, sdist
+        from . import fetch, sbom, sdist
 
         logins = self._logins(order)
         built = sdist.build(ground.lock, self.cache, report=self._report, credentials=logins)

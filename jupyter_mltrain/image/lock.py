@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import InvalidInput, ResolutionError
 from ..model.findings import Finding, Severity
-from . import oci, pylock, uv
+from . import oci, uv
 from .cache import Cache
 from .cache_files import storage_errors
 from .credentials import Credentials, for_people
@@ -194,6 +194,8 @@ class _Resolver:
 
     def _taken(self, wanted: Wanted) -> Lock:
         """Take a lock that is there, and add what is needed beside it."""
+        from . import pylock
+
         assert wanted.lock is not None
         text = wanted.lock.read_text(encoding="utf-8", errors="replace")
         try:
@@ -218,6 +220,8 @@ class _Resolver:
 
     def _compile(self, wanted: Wanted) -> Lock:
         """Run the resolver. The lock that it is to write is there before, with the versions that are preferred."""
+        from . import pylock
+
         with storage_errors(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory(prefix="mltrain-") as name:
             folder = Path(name)
             (folder / "requirements.in").write_text("\n".join((*wanted.options, *wanted.requirements, "")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from threading import Event
 from typing import BinaryIO, Final, TypeVar, cast
 
 from ..errors import ImageError, MltrainError, RegistryError, StorageError
-from . import fetch, oci
+from . import oci
 from .base_sources import Kept
 from .blueprint import Piece
 from .cache import Cache, Draft
@@ -56,9 +56,11 @@ class Making:
         self._credentials = credentials
         self._traffic = traffic or Traffic()
 
-    def pieces(self, pieces: Iterable[Piece]) -> list[oci.Layer]:
+    def pieces(self, pieces: Sequence[Piece]) -> list[oci.Layer]:
         """Make layers, or find that they are where they belong, and return them in order."""
-        return self._each(self._piece, pieces)
+        found = {piece.key: layer for piece in pieces if (layer := self._known(piece)) is not None}
+        made = dict(self._each(self._keyed, [piece for piece in pieces if piece.key not in found]))
+        return [found.get(piece.key) or made[piece.key] for piece in pieces]
 
     def base(self, layers: Iterable[oci.Layer], source: Kept) -> None:
         """Bring the base's layers where they belong."""
@@ -75,6 +77,16 @@ class Making:
             self._each(bring, layers)
 
     # --- one piece
+
+    def _known(self, piece: Piece) -> oci.Layer | None:
+        """Return a layer that the registry has for certain, as most are where a notebook has changed."""
+        layer = self._cache.layer(piece.key)
+        if layer is None or self._keep or self._target is None or not self._target.has(layer.descriptor.digest):
+            return None
+        return layer if self._is_there(layer, piece) else None
+
+    def _keyed(self, piece: Piece) -> tuple[str, oci.Layer]:
+        return piece.key, self._piece(piece)
 
     def _piece(self, piece: Piece) -> oci.Layer:
         known = self._cache.layer(piece.key)
@@ -149,10 +161,17 @@ class Making:
         return layer, path
 
     def _written(self, piece: Piece) -> oci.Layer:
-        files = fetch.fetch(piece.wheels, self._cache, self._counting, credentials=self._credentials)
+        files = self._files(piece)
         self._report(Progress("layer", piece.name))
         with self._cache.write_blob() as draft:
             return piece.write(cast(BinaryIO, _Watched(draft, self._check)), files)
+
+    def _files(self, piece: Piece) -> Mapping[str, Path]:
+        if not piece.wheels:
+            return {}
+        from . import fetch
+
+        return fetch.fetch(piece.wheels, self._cache, self._counting, credentials=self._credentials)
 
     # --- all pieces
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -23,8 +24,9 @@ REQUIREMENTS: Final = (
 _SHIPPED: Final = ("__init__.py", "errors.py", "py.typed", "run.py", "artifacts", "model", "notebook", "runner")
 
 
-def own_package(venv: Venv) -> list[Entry]:
-    """Return the runner and what it imports, with the metadata that its version is known by.
+@lru_cache(maxsize=8)
+def own_package(venv: Venv) -> tuple[Entry, ...]:
+    """Return the runner and what it imports, with the metadata that its version is known by: read once in a process.
 
     Raises
     ------
@@ -39,10 +41,10 @@ def own_package(venv: Venv) -> list[Entry]:
         raise ImageError(
             f"{error.filename!r} cannot be read: {error.strerror}.", hint=f"Reinstall {PACKAGE}."
         ) from None
-    return [
+    return (
         *_metadata(venv),
         *(Entry(f"{target}/{path.relative_to(root).as_posix()}", content) for path, content in files),
-    ]
+    )
 
 
 def _sources(path: Path) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +43,7 @@ def check(
     sources: Mapping[str, bytes],
     *,
     python: str,
+    secrets: Iterable[Finding],
 ) -> list[Finding]:
     """Return what would make a run fail or differ from what the user saw.
 
@@ -56,6 +57,8 @@ def check(
         Shipped modules: path -> parsed code, path -> bytes.
     python:
         Version of the kernel's interpreter.
+    secrets:
+        What `secrets_of` found in the notebook.
     """
     return [
         *run_order(notebook),
@@ -64,17 +67,20 @@ def check(
         *parameter_findings(notebook, form),
         *waiting_calls(cells),
         *absolute_paths(notebook, cells, modules),
-        *likely_secrets(_pieces(notebook, sources)),
+        *secrets,
+        *_secrets_in(sources),
         *large_outputs(notebook),
     ]
 
 
-def _pieces(notebook: Notebook, sources: Mapping[str, bytes]) -> Iterator[tuple[dict[str, Any], str]]:
-    for index, cell in enumerate(notebook.cells):
-        yield {"cell": index}, cell.source
-    for path, source in sources.items():
-        if path.endswith((".py", ".ipynb")):
-            yield {"file": path}, source.decode("utf-8", "replace")
+def secrets_of(notebook: Notebook) -> list[Finding]:
+    """Return a finding for each line of the notebook that looks like it holds a secret."""
+    return likely_secrets(({"cell": index}, cell.source) for index, cell in enumerate(notebook.cells))
+
+
+def _secrets_in(sources: Mapping[str, bytes]) -> list[Finding]:
+    shipped = ((path, source) for path, source in sources.items() if path.endswith((".py", ".ipynb")))
+    return likely_secrets(({"file": path}, source.decode("utf-8", "replace")) for path, source in shipped)
 
 
 def run_order(notebook: Notebook) -> list[Finding]:

@@ -32,6 +32,8 @@ def likely_secrets(pieces: Iterable[tuple[Mapping[str, Any], str]]) -> list[Find
         for number, line in enumerate(source.split("\n"), start=1):
             if _WORTH_A_LOOK.search(line):
                 places.setdefault(" ".join(line.splitlines()), []).append({**where, "line": number})
+    if not places:
+        return []
     harmless = Harmless("detect_secrets", _WORTH_A_LOOK.pattern)
     lines = harmless.without(places)
     kinds: dict[int, set[str]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -79,12 +80,16 @@ def freeze(
     notebook = read_notebook(path)
     base = _root(root, notebook)
     cells = {index: parse(cell.source) for index, cell in notebook.code_cells}
-    environment, findings = _environment(notebook, python)
+    with ThreadPoolExecutor(1) as pool:
+        # An interpreter that was not asked before takes as long to answer as the search for secrets does.
+        asked = pool.submit(_environment, notebook, python)
+        secrets = hygiene.secrets_of(notebook)
+        environment, findings = asked.result()
     form = _form(notebook)
     shipped = local_modules(base, notebook.path.parent, cells, environment)
     installs, unclear = installs_of(cells, base, notebook.path.parent)
     requirements, unresolved = resolve(shipped.external, installs, environment)
-    system, asked = system_packages(dict(notebook.code_cells), cells)
+    system, wrong = system_packages(dict(notebook.code_cells), cells)
     data, left_out = included(base, include, skip=notebook.path)
     files, blobs = seal(base, shipped.files, data, max_size=max_size)
     program = Program(
@@ -96,8 +101,10 @@ def freeze(
         files=files,
         directory=base.relative(notebook.path.parent),
     )
-    findings += [*shipped.findings, *unclear, *unresolved, *asked, *left_out]
-    findings += hygiene.check(notebook, cells, form, shipped.codes, shipped.files, python=environment.version)
+    findings += [*shipped.findings, *unclear, *unresolved, *wrong, *left_out]
+    findings += hygiene.check(
+        notebook, cells, form, shipped.codes, shipped.files, python=environment.version, secrets=secrets
+    )
     return Frozen(
         program,
         blobs,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import copy
+import pickle
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -80,7 +80,8 @@ def _joined(cells: Mapping[int, Code]) -> tuple[ast.Module, list[tuple[int, int]
     for index, code in cells.items():
         starts.append((offset, index))
         try:
-            body += [ast.increment_lineno(statement, offset) for statement in copy.deepcopy(code.tree).body]
+            tree: ast.Module = pickle.loads(pickle.dumps(code.tree))  # noqa: S301  (own bytes: a copy, in a third of deepcopy's time)
+            body += [ast.increment_lineno(statement, offset) for statement in tree.body]
             opaque = _is_opaque(code)
         except RecursionError:  # too deep for pyflakes too
             opaque = True

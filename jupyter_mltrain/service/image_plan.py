@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, cast
 
 from ..image.blueprint import Blueprint, Piece
@@ -78,11 +79,25 @@ class _Look:
 
     def layers(self) -> tuple[LayerPlan, ...]:
         """Return all layers, bottom first."""
-        with ThreadPoolExecutor(_LOOKS) as pool:
-            base = list(pool.map(self._base, range(len(self._blueprint.base.layers))))
-            ours = list(pool.map(self._piece, self._blueprint.pieces))
+        self._ask()
+        base = [self._base(number) for number in range(len(self._blueprint.base.layers))]
+        ours = [self._piece(piece) for piece in self._blueprint.pieces]
         self.fetch = _sum(size for _, size in ours)
         return (*base, *(layer for layer, _ in ours))
+
+    def _ask(self) -> None:
+        """Ask the registry for what it may have and its list does not tell."""
+        if self._push is None:
+            return
+        found = (self._cache.layer(piece.key) for piece in self._blueprint.pieces)
+        layers = [*self._blueprint.base.layers, *(layer for layer in found if layer is not None)]
+        asked = [layer.descriptor.digest for layer in layers if layer.descriptor.digest not in self._known]
+        if not asked:
+            return
+        registry = self._builder.registries[self._push.registry]
+        with ThreadPoolExecutor(_LOOKS) as pool:
+            has = pool.map(partial(registry.has_blob, self._push.repository), asked)
+            self._known |= {digest for digest, there in zip(asked, has, strict=True) if there}
 
     def _base(self, number: int) -> LayerPlan:
         blob = self._blueprint.base.layers[number].descriptor
@@ -106,13 +121,9 @@ class _Look:
         return LayerPlan(piece.kind, piece.name, "new", digest, size, contents)
 
     def _state(self, digest: str) -> LayerState | None:
-        if digest in self._known or (self._push and self._has(digest)):
+        if digest in self._known:
             return "present"
         return "cached" if self._cache.blob(digest) else None
-
-    def _has(self, digest: str) -> bool:
-        assert self._push is not None
-        return self._builder.registries[self._push.registry].has_blob(self._push.repository, digest)
 
     def _missing(self, piece: Piece) -> int | None:
         return _sum(wheel.size for wheel in piece.wheels if self._cache.blob(wheel.digest) is None)

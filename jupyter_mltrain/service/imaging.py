@@ -10,7 +10,6 @@ from ..image import settings
 from ..image.build import Builder
 from ..image.cache import Cache
 from ..image.progress import Report, ignore
-from .copies import put
 from .image_order import ask, check_builder, own_platform, refuse
 from .image_plan import planned
 from .images import BuiltImage, ImagePlan, ImageRequest
@@ -65,6 +64,8 @@ def build_image(
         grounds = [builder.ground(asked.order, each, push=asked.push) for each in asked.order.platforms]
         done = builder.build(asked.order, grounds, push=asked.push, output=asked.output)
         if asked.sbom is not None:
+            from .copies import put
+
             put(asked.sbom, builder.bill(asked.order, grounds[0]))
     cache.prune(settled.cache_size << 30)
     return BuiltImage(

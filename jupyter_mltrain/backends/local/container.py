@@ -82,6 +82,14 @@ def resolve(container: Mapping[str, Any], pod: Pod, place: Place) -> Resolved:
     )
 
 
+def expanded(text: str, container: Mapping[str, Any], pod: Pod, place: Place) -> str:
+    """Return a text, such as a ``subPathExpr``, with the container's variables in it. Raises as :func:`resolve` does.
+
+    The place may have no mounts yet.
+    """
+    return expand(text, _environment(container, pod, place)).whole
+
+
 def expand(text: str, variables: Mapping[str, Text]) -> Text:
     """Replace ``$(NAME)`` as Kubernetes does: ``$$`` stands for one ``$``, an unknown name stays as it is.
 

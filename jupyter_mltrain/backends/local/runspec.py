@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...model import labels
 from . import memory, rendezvous, volumes
-from .container import Place, Resolved, resolve
+from .container import Place, Resolved, expanded, resolve
 from .devices import processors, visible_devices_env
 from .environment import field_value, grace_seconds, sources, surroundings
 from .records import Job, Pod
@@ -93,14 +94,16 @@ def _container(job: Job, pod: Pod) -> dict[str, Any]:
 
 
 def _place(home: Path, job: Job, pod: Pod, container: Mapping[str, Any]) -> Place:
+    bare = Place(_ports(job), (), sources(job), partial(field_value, pod), _machine())
     mounts = volumes.mount(
         pod.manifest,
         container,
         claims=home / "volumes",
         scratch=pod_folder(home / "jobs" / job.id, pod.name) / f"volumes-{pod.generation}",
-        sources=sources(job),
+        sources=bare.sources,
+        expand=lambda text: expanded(text, container, pod.manifest, bare),
     )
-    return Place(_ports(job), mounts, sources(job), partial(field_value, pod), _machine())
+    return replace(bare, mounts=mounts)
 
 
 def _machine() -> dict[str, int]:

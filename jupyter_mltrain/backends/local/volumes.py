@@ -253,7 +253,9 @@ def _link(path: Path, target: Path) -> None:
 
 
 def _below(source: Path, wish: Mapping[str, Any], expand: Callable[[str], str]) -> Path:
-    sub_path = wish.get("subPath") or expand(wish.get("subPathExpr") or "")
+    sub_path = wish.get("subPath") or ""
+    if not sub_path and wish.get("subPathExpr"):
+        sub_path = expand(wish["subPathExpr"])
     if not sub_path:
         return source
     path = source / _inside(sub_path)

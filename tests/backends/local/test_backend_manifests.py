@@ -43,6 +43,17 @@ def test_init_containers_run_first_and_share_the_volumes(machine) -> None:
     assert (machine.home / "volumes" / "d" / "kept").read_text() == "first\nsecond\n"
 
 
+def test_each_replica_has_the_folder_that_an_expression_names(machine) -> None:
+    env = [{"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+    mount = {"name": "data", "mountPath": "/data", "subPathExpr": "of/$(POD)"}
+    claim = {"name": "data", "persistentVolumeClaim": {"claimName": "d"}}
+    ref = machine.run(
+        "own", "pwd > /data/here", container={"env": env, "volumeMounts": [mount]}, pod={"volumes": [claim]}
+    )
+    assert machine.ended(ref).phase is Phase.SUCCEEDED
+    assert [path.name for path in (machine.home / "volumes" / "d" / "of").iterdir()] == ["own-worker-0"]
+
+
 def test_an_init_container_that_fails_is_seen(machine) -> None:
     init = {"name": "setup", "image": "x", "command": ["sh", "-c", "exit 9"]}
     job = machine.ended(machine.run("broken", "true", pod={"initContainers": [init]}))

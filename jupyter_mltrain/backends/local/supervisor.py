@@ -101,6 +101,7 @@ class Supervisor:
             if job is not None:
                 now = max(self.clock(), job.clock)
                 tables.record_event(connection, job.id, now, "Warning", "Retrying", in_words(error), job.name)
+                tables.save_job(connection, job)  # so that who watches it reads the event
 
     def _cycle(self) -> float | None:
         """Look, decide, record, act. Return how long to sleep unless something happens, ``None`` for ever, or done."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ..errors import InvalidInput
+from .image_options import image_options, image_request, require_value
 from .output import columns, json_option, print_findings, print_json
 from .transfer import in_words, transfer
 
@@ -45,15 +46,7 @@ _CURSOR = b"\x1b[?25h"  # is shown again: bars hide it
     "-o", "--output", type=click.Path(path_type=Path), help="Write an OCI layout folder, or FILE.tar, an OCI archive."
 )
 @click.option("--sbom", type=click.Path(path_type=Path), help="Write what is in it, with licences, as CycloneDX.")
-@click.option(
-    "--platform", "platforms", multiple=True, metavar="OS/ARCH", help="linux/amd64, linux/arm64 [default: this one's]."
-)
-@click.option("--base", metavar="IMAGE", help="Image below it [default: as set for framework and GPU].")
-@click.option(
-    "--environment",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Packages from a requirements.txt, pyproject.toml, environment.yml or pylock.toml [default: the kernel's].",
-)
+@image_options()
 @click.option("--compression", type=click.Choice(["zstd", "gzip"]), help="Of new layers.")
 @click.option("--builder", type=click.Choice(["auto", "direct", "buildah"]), help="[default: auto]")
 @click.option("--framework", type=click.Choice(["auto", "tensorflow", "pytorch", "none"]), default="auto")
@@ -63,7 +56,6 @@ _CURSOR = b"\x1b[?25h"  # is shown again: bars hide it
     "--root", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Ship nothing from outside."
 )
 @click.option("--python", metavar="PATH", help="Interpreter whose packages count [default: the kernel's].")
-@click.option("--refresh", is_flag=True, help="Look again which image the base's tag means.")
 @click.option("--dry-run", is_flag=True, help="Show the layers, and what would travel; build nothing.")
 @click.option("--force", is_flag=True, help="Build in spite of findings that are errors.")
 @json_option
@@ -136,18 +128,11 @@ def _request(notebook: Path, options: dict[str, Any]) -> Request:
 
 
 def _wanted(notebook: Path, options: dict[str, Any]) -> ImageRequest:
-    from ..service.images import ImageRequest
-
-    for option in ("repository", "base"):
-        if options[option] == "":  # a variable of the shell that is not set
-            raise InvalidInput(f"--{'push' if option == 'repository' else option} has an empty value.", field=option)
-    wanted = ImageRequest(
+    require_value(options, "repository", "--push")
+    wanted = replace(
+        image_request(options),
         repository=options["repository"] or "",
-        platforms=options["platforms"],
-        base=options["base"] or "",
-        environment=options["environment"],
         compression=options["compression"] or "",
-        refresh=options["refresh"],
         output=options["output"],
         sbom=options["sbom"],
         builder=options["builder"] or "",

@@ -34,7 +34,7 @@ COMMANDS = {
     "resubmit": ("control", "Run a job's program again as a new job."),
     "delete": ("control", "Stop and forget a job with its outputs on this machine."),
     "build": ("build", "Make a container image of a notebook, and push it."),
-    "export": ("export", "Write a notebook as script, manifest or program."),
+    "export": ("export", "Write a notebook as script, manifest, Dockerfile or program."),
     "run-image": ("run_image", "Run a built image on this machine, by podman or docker."),
     "devices": ("machine", "Show processors, memory, GPUs and slots."),
     "samples": ("machine", "List the sample notebooks, or copy one."),

@@ -34,7 +34,8 @@ def image_options(prefix: str = "") -> Callable[[Callable[..., Any]], Callable[.
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         for names, said in reversed(_OPTIONS.items()):
-            command = click.option(*names, **{**said, "help": prefix + said["help"]})(command)
+            text = f"{prefix}{said['help'][0].lower()}{said['help'][1:]}" if prefix else said["help"]
+            command = click.option(*names, **{**said, "help": text})(command)
         return command
 
     return add

@@ -106,6 +106,7 @@ class Builder:
             packages=order.system,
             wheels=fetch.fetch(local, self.cache, self._report, credentials=logins),
             variables=order.variables,
+            options=order.wanted.options,
         )
 
     def bill(self, order: Order, ground: Ground) -> bytes:

@@ -29,6 +29,7 @@ from .annotations import Origin, describe
 from .base import Base
 from .blueprint import Payload
 from .config import GID, UID, USER, Runtime
+from .credentials import for_people
 from .files import storage_error
 from .layer import Entry
 from .locked import Lock, LockedWheel
@@ -98,6 +99,7 @@ def draw(
     packages: Sequence[str] = (),
     wheels: Mapping[str, Path] | None = None,
     variables: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
 ) -> Dockerfile:
     """Return the Dockerfile of a notebook's image.
 
@@ -113,6 +115,8 @@ def draw(
         sha256 -> file of the wheels that were built here or lie on this machine.
     variables:
         More environment variables of the image's containers.
+    options:
+        Lines of a requirements file that say where packages come from. Logins in them are left out.
 
     Raises
     ------
@@ -133,7 +137,7 @@ def draw(
         _base(base, reference),
         _system(packages),
         _user(runtime),
-        _environment(venv, local=bool(local)),
+        _environment(venv, options, local=bool(local)),
         "# What executes the notebook, and the kernels that it may ask for.\nCOPY runner/ /\n",
         _settings(runtime, base),
         _labels(describe(origin)),
@@ -159,8 +163,8 @@ def _head(payload: Payload, lock: Lock) -> str:
     name = re.sub(r"[^a-z0-9]+", "-", payload.name.lower()).strip("-") or "notebook"
     return (
         f"{_FIRST}{payload.name!r}, written by mltrain {payload.version}. In this folder, one of:\n"
-        f"#   docker build -t {name} .\n"
-        f"#   buildah build -t {name} .\n"
+        f"#   docker build --platform {lock.platform} -t {name} .\n"
+        f"#   buildah build --platform {lock.platform} -t {name} .\n"
         f"# The packages in {REQUIREMENTS} are locked for {lock.platform} and Python {lock.target.minor}.\n"
     )
 
@@ -197,13 +201,12 @@ def _user(runtime: Runtime) -> str:
     )
 
 
-def _environment(venv: Venv, *, local: bool) -> str:
+def _environment(venv: Venv, options: Iterable[str], *, local: bool) -> str:
     wheels = f"COPY wheels/ {_WHEELS}/\n" if local else ""
     return (
         "# The packages, each by version and hash, in a virtual environment of the base's Python, by the base's pip.\n"
         "# Another index: --build-arg PIP_INDEX_URL=https://... (a password in it would stay in the image's history).\n"
-        "ARG PIP_INDEX_URL\n"
-        "ARG PIP_EXTRA_INDEX_URL\n"
+        f"{_places(options)}"
         "COPY environment/ /\n"
         f"COPY {REQUIREMENTS} {_REQUIREMENTS}\n"
         f"{wheels}"
@@ -212,6 +215,22 @@ def _environment(venv: Venv, *, local: bool) -> str:
         "        --disable-pip-version-check --no-warn-script-location --root-user-action ignore \\\n"
         f"        -r {_REQUIREMENTS}\n"
     )
+
+
+def _places(options: Iterable[str]) -> str:
+    """Return arguments, as pip reads them, for the places of packages: by default those that a file has named."""
+    named: dict[str, list[str]] = {"--index-url": [], "--extra-index-url": [], "--find-links": []}
+    for option, _, place in (line.partition(" ") for line in options):
+        address = for_people(place)
+        # What lies in a folder here is among the wheels; what a variable tells is nobody's to know.
+        if option in named and address.startswith(_INDEXES) and "$" not in address:
+            named[option].append(address)
+    said = {
+        "PIP_INDEX_URL": "".join(named["--index-url"][-1:]),
+        "PIP_EXTRA_INDEX_URL": " ".join(named["--extra-index-url"]),
+        **({"PIP_FIND_LINKS": " ".join(named["--find-links"])} if named["--find-links"] else {}),
+    }
+    return "".join(f"ARG {name}{f'={_quoted(value)}' if value else ''}\n" for name, value in said.items())
 
 
 def _settings(runtime: Runtime, base: Base) -> str:

@@ -214,15 +214,15 @@ def _notes(wanted: ImageRequest, root: Path) -> tuple[str, ...]:
     return tuple(f"{name} is beside the notebook; the packages are the kernel's all the same." for name in beside[:1])
 
 
-def refuse(name: str, findings: Iterable[Finding], force: bool) -> None:
-    """Raise ``InvalidInput`` where a finding is an error, and nobody forces the build."""
+def refuse(name: str, findings: Iterable[Finding], force: bool, *, what: str = "image", done: str = "built") -> None:
+    """Raise ``InvalidInput`` where a finding is an error, and nobody forces what would be done."""
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors and not force:
         place = f"{errors[0].place}: " if errors[0].place else ""
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise InvalidInput(
-            f"No image was built of {name}: {place}{errors[0].message}{more}",
-            hint=f"{errors[0].hint or 'Mend it.'} Or build it all the same with --force.",
+            f"No {what} was {done} of {name}: {place}{errors[0].message}{more}",
+            hint=f"{errors[0].hint or 'Mend it.'} Or have it {done} all the same with --force.",
             findings=[finding.to_dict() for finding in errors],
         )
 

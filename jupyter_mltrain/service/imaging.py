@@ -81,15 +81,23 @@ def build_image(
     )
 
 
-def export_dockerfile(request: Request, wanted: ImageRequest, folder: Path | None, report: Report = ignore) -> Export:
+def export_dockerfile(
+    request: Request, wanted: ImageRequest, folder: Path | None, report: Report = ignore, *, force: bool = False
+) -> Export:
     """Write the Dockerfile of a notebook's image, with the folder that it is built in; None: return its text only.
+
+    The text alone has nothing of the notebook's cells in it: findings do not stop it.
 
     Raises
     ------
+    InvalidInput
+        The folder is to be written, a finding is an error, and ``force`` is not set.
     MltrainError
         What `Builder` raises, and what freezing a notebook does.
     """
     asked, settled = ask(request, wanted)
+    if folder is not None:
+        refuse(asked.order.payload.name, asked.findings, force, what="Dockerfile", done="written")
     with Builder(Cache(), settled, report) as builder:
         made = builder.dockerfile(asked.order, asked.order.platforms[0])
     if folder is not None:

@@ -93,16 +93,24 @@ class Service:
         return make_plan(request, job_id=job_id, local=self.backend.name == "local")
 
     async def export(
-        self, request: Request, what: str, target: Path | None, *, image: ImageRequest | None = None
+        self,
+        request: Request,
+        what: str,
+        target: Path | None,
+        *,
+        image: ImageRequest | None = None,
+        force: bool = False,
     ) -> Export:
         """Write a notebook as ``script``, ``manifest`` or ``program``; see ``copies.export``.
 
-        Or as ``dockerfile``, of the image that ``image`` describes; see ``imaging.export_dockerfile``.
+        Or as ``dockerfile``, of the image that ``image`` describes, with ``force`` in spite of errors; see
+        ``imaging.export_dockerfile``.
         """
         if what == "dockerfile":
             from .images import ImageRequest
 
-            return await asyncio.to_thread(_imaging().export_dockerfile, request, image or ImageRequest(), target)
+            write = partial(_imaging().export_dockerfile, request, image or ImageRequest(), target, force=force)
+            return await asyncio.to_thread(write)
         return await asyncio.to_thread(copies.export, await self.plan(request), what, target)
 
     # Images

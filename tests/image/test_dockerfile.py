@@ -89,6 +89,29 @@ def test_what_is_not_needed_is_not_there(tmp_path: Path) -> None:
     assert "ARG BASE\n" in found.text, "nobody else has this base"
 
 
+def test_places_of_packages_are_what_pip_takes_them_for(tmp_path: Path) -> None:
+    lines = (
+        "--index-url https://me:secret@first.example.com/simple",
+        "--index-url https://index.example.com/simple",
+        "--extra-index-url https://token@extra.example.com/simple?key=secret",
+        "--extra-index-url https://${HOST}/simple",
+        "--extra-index-url ${WHOLE}",
+        "--extra-index-url https://more.example.com/simple",
+        f"--find-links {tmp_path.as_uri()}",
+        "--find-links https://files.example.com/all.html",
+        "--no-index",
+        "--only-binary :all:",
+    )
+    found = drawn(tmp_path, options=lines).text
+    assert (
+        '\nARG PIP_INDEX_URL="https://index.example.com/simple"\n'
+        'ARG PIP_EXTRA_INDEX_URL="https://extra.example.com/simple https://more.example.com/simple"\n'
+        'ARG PIP_FIND_LINKS="https://files.example.com/all.html"\n'
+    ) in found
+    assert "secret" not in found
+    assert "WHOLE" not in found
+
+
 def test_a_folder_is_written_whole_and_only_over_its_like(tmp_path: Path) -> None:
     folder = tmp_path / "export here"
     drawn(tmp_path).write(folder)

@@ -77,3 +77,16 @@ async def test_what_nobody_has_is_told(api: Api, ground: SmallGround, notebook: 
     error = await api.json("images/plan", "POST", {"submission": {"notebook": notebook}, "image": image}, status=400)
     assert error["code"] == "resolution"
     assert "no-such-package" in error["message"]
+
+
+async def test_the_dockerfile_of_a_likely_secret_is_shown_with_what_was_found(
+    api: Api, ground: SmallGround, notebook: str
+) -> None:
+    """Its text has nothing of the notebook in it; whoever reads it is told why no image would be built."""
+    key = "AKIAIOSFODNN7ABCDEFG"  # as AWS writes them, of nobody
+    path = api.write("work/secret.ipynb", f'key = "{key}"')
+    body = {"submission": {"notebook": path}, "what": "dockerfile", "image": {"environment": "requirements.txt"}}
+    found = await api.json("plans/export", "POST", body)
+    assert f"ARG BASE={ground.base}@sha256:" in found["text"]
+    assert [(each["code"], each["severity"]) for each in found["findings"]] == [("likely-secret", "error")]
+    assert key not in found["text"]

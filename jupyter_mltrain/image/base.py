@@ -72,6 +72,8 @@ class Base:
         What is in it: Python, packages, users.
     before:
         The digest that the name meant when it was looked at before, if that was another one.
+    below, added:
+        The image as somebody published it, and the system packages that were added to it here; None: there are none.
     """
 
     name: str
@@ -81,6 +83,13 @@ class Base:
     layers: tuple[oci.Layer, ...]
     inspection: Inspection
     before: str = ""
+    below: Base | None = None
+    added: tuple[str, ...] = ()
+
+    @property
+    def published(self) -> Base:
+        """The image as somebody published it."""
+        return self.below or self
 
     @property
     def python(self) -> BasePython:

@@ -110,6 +110,7 @@ def draw(
     compression: Compression,
     reference: Reference | None = None,
     variables: Mapping[str, str] | None = None,
+    foreign: Mapping[str, str] | None = None,
 ) -> Blueprint:
     """Decide what the image of a notebook is made of.
 
@@ -121,6 +122,8 @@ def draw(
         The base's name, unless it is one of this machine.
     variables:
         More environment variables of the image's containers.
+    foreign:
+        Packages that came of no index: see `sbom.document`.
 
     Raises
     ------
@@ -129,12 +132,12 @@ def draw(
     """
     venv = Venv(base.python.minor, base.python.path)
     origin = Origin(
-        payload.digest, payload.name, payload.notebook, lock.digest, reference, base.digest, payload.version,
-        payload.commit,
+        payload.digest, payload.name, payload.notebook, lock.digest, reference, base.published.digest,
+        payload.version, payload.commit,
     )  # fmt: skip
     pieces = [
         *_wheels(venv, lock, compression, taken=len(base.layers) + _ON_TOP),
-        _environment(payload, venv, base, lock, compression, reference),
+        _environment(payload, venv, base, lock, compression, reference, foreign or {}),
         _program(payload, compression),
     ]
     runtime = Runtime(payload.digest, venv.path, PROGRAMS, variables=dict(variables or {}))
@@ -174,20 +177,29 @@ def _environment(
     lock: Lock,
     compression: Compression,
     reference: Reference | None,
+    foreign: Mapping[str, str],
 ) -> Piece:
     entries = [
-        *skeleton.environment(venv),
+        *skeleton.environment(venv, base.environment.get("PYTHONPATH", "")),
         *skeleton.kernels(venv, [payload.kernel]),
         *skeleton.user(base.inspection.passwd or None, base.inspection.group or None),
         *own.own_package(venv),
     ]
     name = None if reference is None else str(reference)
-    bill = {"base": [base.digest, name], "lock": lock.digest, "version": payload.version, "format": sbom.FORMAT}
+    said = {"foreign": dict(foreign), "system": list(base.added)}
+    bill = {
+        "base": [base.published.digest, name],
+        "lock": lock.digest,
+        "version": payload.version,
+        "format": sbom.FORMAT,
+        **{key: value for key, value in said.items() if value},
+    }
     key = _key(compression, kind="environment", format=layer.FORMAT, entries=layer.fingerprint(entries), bill=bill)
 
     def write(out: BinaryIO, _: Wheels) -> oci.Layer:
         # Making the SBOM takes longer than all else that a changed notebook costs: only who makes the layer does.
-        found = sbom.document(lock.wheels, sbom.BaseImage(base.digest, base.platform, reference), payload.version)
+        below = sbom.BaseImage(base.published.digest, base.platform, reference, base.added)
+        found = sbom.document(lock.wheels, below, payload.version, foreign=foreign)
         return layer.write_layer([*entries, Entry(in_layer(_SBOM), found)], out, compression)
 
     return Piece("environment", "environment", key, (), write)

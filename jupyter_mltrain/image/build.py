@@ -88,6 +88,7 @@ class Builder:
             compression=order.compression,
             reference=reference_of(order),
             variables=order.variables,
+            foreign=ground.lock.foreign,
         )
 
     def dockerfile(self, order: Order, platform: oci.Platform) -> Dockerfile:
@@ -102,7 +103,7 @@ class Builder:
             order.payload,
             ground.base,
             built,
-            reference=reference_of(replace(order, system=())),
+            reference=reference_of(order),
             packages=order.system,
             wheels=fetch.fetch(local, self.cache, self._report, credentials=logins),
             variables=order.variables,
@@ -118,10 +119,11 @@ class Builder:
         files = fetch.fetch(built.wheels, self.cache, self._report, credentials=logins)
         return sbom.document(
             built.wheels,
-            sbom.BaseImage(ground.base.digest, ground.base.platform, reference_of(order)),
+            sbom.BaseImage(ground.base.published.digest, ground.base.platform, reference_of(order), ground.base.added),
             order.payload.version,
             program=sbom.SubjectProgram(order.payload.name, order.payload.digest),
             licenses={sha256: sbom.licenses_of(path) for sha256, path in files.items()},
+            foreign=ground.lock.foreign,
         )
 
     def known(self, blueprint: Blueprint, push: Reference) -> frozenset[str]:

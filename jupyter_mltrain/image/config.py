@@ -27,7 +27,8 @@ _CREATED: Final = "1970-01-01T00:00:00Z"
 _BUILDER: Final = "jupyter_mltrain"
 
 _DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # of container runtimes
-_NOT_INHERITED: Final = frozenset({"PYTHONHOME"})  # with it, Python does not look at its virtual environment
+# With the one Python does not look at its virtual environment; the other's folders come behind it: see `skeleton`.
+_NOT_INHERITED: Final = frozenset({"PYTHONHOME", "PYTHONPATH"})
 _ABOUT_BASE: Final = ("org.opencontainers.image.", "org.label-schema.", PREFIX)  # title, program ... of the base alone
 
 _DOCKER_LAYER: Final = "application/vnd.docker.image.rootfs.diff.tar"

@@ -8,24 +8,28 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 Login = tuple[str, str]
 
 _URL: Final = re.compile(r"[a-z][a-z+.-]*://[^\s'\"`<>]+", re.IGNORECASE)
+# What is before the last "@" of the host; with a password of which nobody has quoted the / ? # in it, of everything:
+# then what looks like a port is no number.
+_LOGIN: Final = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<login>[^/?#\s]*|[^/?#\s:@[]*:(?!\d*(?:[/?#]|$))\S*)@", re.IGNORECASE
+)
+_NO_PORT: Final = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#\s:@[]*:(?!\d*(?:[/?#]|$))\S*", re.IGNORECASE)
 _VARIABLE: Final = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _ADDRESSES: Final = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
 
 
 def without_password(url: str) -> str:
-    """Return a URL without user and password; the user of ssh stays, who is no secret."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    login, _, host = parts.netloc.rpartition("@")
-    if "ssh" in parts.scheme:
-        host = f"{login.partition(':')[0]}@{host}"
-    return urlunsplit(parts._replace(netloc=host))
+    """Return a URL without user and password, also where they make it none; the user of ssh stays, who is no secret."""
+    found = _LOGIN.match(url)
+    if found is None:
+        return _NO_PORT.sub(r"\1...", url)
+    user = f"{found['login'].partition(':')[0]}@" if "ssh" in found["scheme"] else ""
+    return f"{found['scheme']}{user}{url[found.end() :]}"
 
 
 def for_people(text: str) -> str:
@@ -62,7 +66,10 @@ class Credentials:
 
     def _add_text(self, text: str) -> None:
         for match in _URL.finditer(text):
-            parts = urlsplit(match[0].removeprefix("git+"))
+            try:
+                parts = urlsplit(match[0].removeprefix("git+"))
+            except ValueError:
+                continue  # uv says what is wrong with it
             user, _, password = parts.netloc.rpartition("@")[0].partition(":")
             if user:
                 self._logins[parts.scheme, _host(parts.netloc)] = unquote(user), unquote(password)

@@ -149,7 +149,7 @@ def draw(
     files = (
         Entry(REQUIREMENTS, lines.encode()),
         *_wheel_files(local, wheels or {}),
-        *_below("environment", skeleton.environment(venv)),
+        *_below("environment", skeleton.environment(venv, base.environment.get("PYTHONPATH", ""))),
         *_below("runner", (*own.own_package(venv), *skeleton.kernels(venv, [payload.kernel]))),
         *_below("program", skeleton.program(payload.program, payload.blobs)),
     )
@@ -195,8 +195,8 @@ def _user(runtime: Runtime) -> str:
         "# let a container run as a user that no image knows.\n"
         f"RUN (grep -Eq '^({USER}:|[^:]*:[^:]*:{UID}:)' /etc/passwd \\\n"
         f"        || echo '{USER}:x:{UID}:{GID}:{USER}:{home}:/bin/sh' >> /etc/passwd) \\\n"
-        f"    && (grep -Eq '^({USER}:|[^:]*:[^:]*:{UID}:)' /etc/group \\\n"
-        f"        || echo '{USER}:x:{UID}:' >> /etc/group) \\\n"
+        f"    && (grep -Eq '^({USER}:|[^:]*:[^:]*:{GID}:)' /etc/group \\\n"
+        f"        || echo '{USER}:x:{GID}:' >> /etc/group) \\\n"
         f"    && mkdir -p {home} && chown {UID}:{GID} {home} && chmod 1777 {home}\n"
     )
 
@@ -237,7 +237,7 @@ def _settings(runtime: Runtime, base: Base) -> str:
     said = runtime.environment("$PATH")
     path = said.pop("PATH")
     # With it, Python does not look at its virtual environment; empty is as good as not set.
-    home = {"PYTHONHOME": ""} if "PYTHONHOME" in base.environment else {}
+    home = {name: "" for name in ("PYTHONHOME", "PYTHONPATH") if name in base.environment}
     plain = {name: value for name, value in said.items() if "MLTRAIN" not in name}
     return f"ENV PATH={path} \\\n    {_assignments(plain | home)}\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -140,7 +140,7 @@ class Survey:
         if folder is None:
             return found, source
         extended = FromLayout(layout.Layout(folder))
-        return look(extended, pinned=False), Kept(extended, self._cache)
+        return replace(look(extended, pinned=False), below=found, added=order.system), Kept(extended, self._cache)
 
     def _known_extended(self, order: Order, base: Base) -> Path | None:
         from . import buildah
@@ -169,7 +169,7 @@ class Survey:
 
 def reference_of(order: Order) -> Reference | None:
     """Return the name of the base image, unless it is one that only this machine has."""
-    return None if order.base.startswith(LAYOUTS) or order.system else Reference.parse(order.base)
+    return None if order.base.startswith(LAYOUTS) else Reference.parse(order.base)
 
 
 def _layout(text: str) -> FromLayout:

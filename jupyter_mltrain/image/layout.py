@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -263,7 +264,7 @@ def write(folder: Path, contents: Contents, blobs: Blobs, *, report: Report = ig
         if folder.exists() and not folder.is_dir():
             raise InvalidInput(f"{str(folder)!r} is not a folder.", hint="Name another one.", field="output")
         folder.mkdir(parents=True, exist_ok=True)
-        with _exclusive(folder):
+        with _exclusive(folder), _empty_again(folder):
             sweep(folder)
             index = _begin(folder)
             _put_layers(folder, contents, blobs, report)
@@ -272,6 +273,19 @@ def write(folder: Path, contents: Contents, blobs: Blobs, *, report: Report = ig
             _replace(folder, INDEX_FILE, _with(index, contents.image))
     except OSError as error:
         raise storage_error(folder, error) from error
+
+
+@contextmanager
+def _empty_again(folder: Path) -> Iterator[None]:
+    """Where nothing was in a folder before, and what is done in it fails, leave nothing in it."""
+    empty = next(folder.iterdir(), None) is None
+    try:
+        yield
+    except BaseException:
+        if empty:
+            for entry in folder.iterdir():
+                shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink()
+        raise
 
 
 def _begin(folder: Path) -> dict[str, Any]:
@@ -310,7 +324,8 @@ def _beside(entry: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, 
     said = entry.get("annotations") or {}
     if said.get(REF_NAME) != names[REF_NAME]:
         return entry
-    if said.get(IMAGE_NAME, names[IMAGE_NAME]) == names[IMAGE_NAME]:
+    name = names.get(IMAGE_NAME)
+    if said.get(IMAGE_NAME, name) == name:
         return None
     return {**entry, "annotations": {key: value for key, value in said.items() if key != REF_NAME}}
 

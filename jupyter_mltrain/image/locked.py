@@ -68,6 +68,12 @@ class LockedSource:
     subdirectory: str = ""
     size: int | None = None
 
+    @property
+    def commit_url(self) -> str:
+        """The commit as SPDX and package URLs write it; ``""`` for what is none, or is on this machine only."""
+        named = self.kind == "git" and not self.url.startswith(("file:", "/"))
+        return f"git+{self.url.removeprefix('git+')}@{self.identity}" if named else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Lock:
@@ -99,6 +105,13 @@ class Lock:
     def platform(self) -> Platform:
         """The platform that it is for."""
         return self.target.platform
+
+    @property
+    def foreign(self) -> dict[str, str]:
+        """What came of no index, but of a folder, a file or a repository: name -> the commit's URL, if it has one."""
+        files = {one.name: "" for one in self.wheels if one.url and not one.url.startswith("http")}
+        sources = {one.name: one.commit_url for one in self.sources if one.kind != "archive" or "file:" in one.url}
+        return files | sources
 
     @property
     def packages(self) -> tuple[LockedWheel | LockedSource, ...]:

@@ -32,6 +32,8 @@ INDEXES: Final = frozenset({INDEX, DOCKER_INDEX})
 MANIFESTS: Final = frozenset({MANIFEST, DOCKER_MANIFEST})
 
 _DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]+")
+_PLATFORM_PART: Final = re.compile(r"[a-z0-9][a-z0-9_]*")
+_WITH_VARIANTS: Final = frozenset({"arm", "arm64", "amd64"})  # may stand without "linux/"
 _ALIASES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -57,9 +59,9 @@ class Platform:
     def parse(cls, text: str) -> Platform:
         """Return what ``linux/arm64``, or ``arm64`` alone, means. Raises ``InvalidInput``."""
         parts = text.lower().split("/")
-        if parts[0] != "linux":
+        if parts[0] != "linux" and (len(parts) == 1 or parts[0] in _WITH_VARIANTS):
             parts.insert(0, "linux")
-        if len(parts) not in (2, 3) or not all(part.isalnum() or "_" in part for part in parts):
+        if parts[0] != "linux" or len(parts) not in (2, 3) or not all(map(_PLATFORM_PART.fullmatch, parts)):
             raise InvalidInput(f"{text!r} is not a platform.", hint="Write it like linux/amd64 or linux/arm64.")
         return cls(_ALIASES.get(parts[1], parts[1]), parts[2] if len(parts) == 3 else "")
 

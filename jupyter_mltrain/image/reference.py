@@ -22,6 +22,7 @@ _HOST = re.compile(
 _LAST_PORT: Final = 65535
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_LOGIN = re.compile(r"[^/@]*@(?!sha256:)[^/@]*(?=[/:])|[^/@]*:[^@]*@(?!sha256:)[^@]*/")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -53,7 +54,12 @@ class Reference:
         InvalidInput
             It is not the name of an image; the hint says which part is wrong.
         """
-        scheme, slashes, _ = text.partition("://")
+        scheme, slashes, name = text.partition("://")
+        if _LOGIN.match(name if slashes else text):
+            raise InvalidInput(
+                "The name of an image holds no login.",
+                hint="Leave out what stands before the '@', and log in once: podman login REGISTRY.",
+            )
         if slashes:
             raise _wrong(text, f"Leave {scheme + slashes!r} out.")
         rest, at, digest = text.partition("@")

@@ -33,7 +33,9 @@ _REFUSED: Final = {
 _COMMENT: Final = re.compile(r"(^|\s+)#.*$")
 _HASH: Final = re.compile(r"\s--hash[= ]\s*(?P<algorithm>\w+):(?P<digest>\S+)")
 _NAME: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_WHEEL: Final = re.compile(r"\S*/([^/\s-]+)-[^/\s]+\.whl(?=$|[\s?#;])")
 _NAMED_URL: Final = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*\s*(?:\[[^\]]*\])?)\s*@\s*(?P<url>\S+)(?P<rest>.*)")
+_SPACED: Final = re.compile(r"(?P<path>\.{0,2}/[^\[;]*[^\[;\s])(?P<rest>\s*(?:[\[;].*)?)")
 _PATH: Final = re.compile(r"(?P<path>(?:\.{1,2}(?=/|$|\[|\s)|/|file:|[^\s\[@;<>=!~]*/)[^\[;\s]*)(?P<rest>.*)")
 
 
@@ -98,6 +100,12 @@ def name_of(line: str) -> str:
     return re.sub(r"[-_.]+", "-", match[1]).lower()
 
 
+def _name_of_wheel(line: str) -> str:
+    """Return the name of the package whose wheel is at a bare URL, ``""`` where it is not one."""
+    match = _WHEEL.match(line)
+    return name_of(unquote(match[1])) if match else ""
+
+
 class _Reader:
     def __init__(self, root: Path, found: RequirementLines) -> None:
         self._root = root
@@ -142,7 +150,12 @@ class _Reader:
 
     def _place(self, value: str, folder: Path, where: str) -> str:
         """Return an index or a folder of packages: what lies on this machine must lie in the root."""
-        url = urlsplit(value)
+        try:
+            url = urlsplit(value)
+            _ = url.port  # in http://me:a/b@host/ it is "a", which is none
+        except ValueError:
+            hint = "In a login, %5B stands for [, and %2F, %3F, %23, %40 for / ? # @."
+            raise InvalidInput(f"{where}: this is not the address of an index.", hint=hint) from None
         if url.scheme in {"http", "https"} or value.startswith("${"):
             return value
         path = Path(unquote(url.path)) if url.scheme == "file" else folder / value
@@ -159,7 +172,11 @@ class _Reader:
                 f"{where}: {option} is nothing that an image can be made with.", hint=_REFUSED.get(option, "")
             )
         if hashes:
-            self._found.hashes.setdefault(name_of(line), set()).update(hashes)
+            name = name_of(line) or _name_of_wheel(line)
+            if not name:
+                hint = "Write NAME @ ADDRESS before it, with the package's name."
+                raise InvalidInput(f"{where}: it is not clear which package the hash is of.", hint=hint)
+            self._found.hashes.setdefault(name, set()).update(hashes)
         (self._found.constraints if constrains else self._found.requirements).append(line)
 
     def _rooted(self, line: str, folder: Path, where: str) -> str:
@@ -170,6 +187,9 @@ class _Reader:
             if url.startswith("file:") or "://" not in url:
                 url = self._local(url, folder, where)
             return f"{named['name'].rstrip()} @ {url}{named['rest']}"
+        spaced = _SPACED.fullmatch(line)
+        if spaced and " " in spaced["path"] and (folder / spaced["path"]).exists():
+            return self._local(spaced["path"], folder, where) + spaced["rest"]
         local = _PATH.fullmatch(line)
         if local and "://" not in line.removeprefix("file://"):
             return self._local(local["path"], folder, where) + local["rest"]

@@ -53,11 +53,15 @@ class Wheel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BaseImage:
-    """The image below. ``reference`` is None for one from a folder or a file, whose name is of this machine only."""
+    """The image below, and the Debian packages, ``NAME`` or ``NAME=VERSION``, that were added to it.
+
+    ``reference`` is None for one from a folder or a file, whose name is of this machine only.
+    """
 
     digest: str
     platform: oci.Platform
     reference: Reference | None = None
+    added: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ def document(
     *,
     program: SubjectProgram | None = None,
     licenses: Licenses | None = None,
+    foreign: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return what is in an image, as JSON.
 
@@ -89,7 +94,10 @@ def document(
     version:
         Of this project, whose runner is in each image.
     program, licenses:
-        For the document beside the image. Without them its bytes follow from lock, base and version alone.
+        For the document beside the image. Without them its bytes follow from the rest alone.
+    foreign:
+        Name of each package that came of no index -> the URL of its commit, or ``""``. PyPI's package of that name, if
+        there is one, is somebody else's.
     """
     from cyclonedx.model.bom import Bom
     from cyclonedx.model.component import Component
@@ -97,8 +105,13 @@ def document(
     from cyclonedx.schema import OutputFormat, SchemaVersion
 
     declared = licenses or {}
-    packages = [_package(each.name, each.version, each.sha256, declared.get(each.sha256, ())) for each in wheels]
-    components = [_base(base), *packages, _package("jupyter_mltrain", version)]
+    packages = [
+        _package(
+            each.name, each.version, each.sha256, declared.get(each.sha256, ()), origin=(foreign or {}).get(each.name)
+        )
+        for each in wheels
+    ]
+    components = [_base(base), *map(_system, base.added), *packages, _package("jupyter_mltrain", version)]
     # References are unique, and the lock may have this project too: the builder's own counts.
     bom = Bom(components={component.bom_ref.value: component for component in components}.values())
     bom.metadata.tools.components.add(Component(name="jupyter_mltrain", version=version))
@@ -141,11 +154,15 @@ def _metadata(wheel: Path) -> bytes:
         return b""
 
 
-def _package(name: str, version: str, sha256: str = "", licenses: Sequence[str] = ()) -> Component:
+def _package(
+    name: str, version: str, sha256: str = "", licenses: Sequence[str] = (), *, origin: str | None = None
+) -> Component:
     from cyclonedx.model.component import Component, ComponentType
     from packageurl import PackageURL
 
     purl = PackageURL("pypi", None, name, version)  # which normalises the name
+    if origin is not None:
+        purl = PackageURL("generic", None, name, version, {"vcs_url": origin} if origin else None)
     return Component(
         name=name,
         version=version,
@@ -155,6 +172,15 @@ def _package(name: str, version: str, sha256: str = "", licenses: Sequence[str] 
         hashes=[_sha256(sha256)] if sha256 else (),
         licenses=_licenses(licenses),
     )
+
+
+def _system(package: str) -> Component:
+    from cyclonedx.model.component import Component, ComponentType
+    from packageurl import PackageURL
+
+    name, _, version = package.partition("=")
+    purl = PackageURL("deb", "debian", name, version or None)
+    return Component(name=name, version=version or None, type=ComponentType.LIBRARY, bom_ref=str(purl), purl=purl)
 
 
 def _base(base: BaseImage) -> Component:

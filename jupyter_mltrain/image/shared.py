@@ -90,7 +90,7 @@ class Shared:
 
     def _read(self, tag: str, kind: str) -> dict[str, Any] | None:
         try:
-            _, data = self._registry.get_manifest(self._repository, tag)
+            _, data = self._registry.get_manifest(self._repository, tag, what=f"Looking into {self._repository!r}")
         except RegistryError as error:
             _raise_unless_untold(error)
             return None

@@ -18,12 +18,20 @@ from .venv import PROGRAMS, Venv, in_layer
 
 _PYTHON_KERNEL: Final = "python3"
 _KERNEL_NAME: Final = re.compile(r"[a-z0-9._-]+")  # what jupyter_client finds
+_BEHIND: Final = "mltrain-base.pth"
 _ROOT_USER: Final = b"root:x:0:0:root:/root:/bin/sh\n"
 _ROOT_GROUP: Final = b"root:x:0:\n"
 
 
-def environment(venv: Venv) -> list[Entry]:
-    """Return the frame of a virtual environment, as ``python -m venv`` makes it, without pip."""
+def environment(venv: Venv, behind: str = "") -> list[Entry]:
+    """Return the frame of a virtual environment, as ``python -m venv`` makes it, without pip.
+
+    Parameters
+    ----------
+    behind:
+        The base's ``PYTHONPATH``. Its folders are searched after the environment's packages, not before: what runs is
+        what was locked.
+    """
     home = posixpath.dirname(venv.interpreter)
     settings = f"home = {home}\ninclude-system-site-packages = false\nversion = {venv.python}\n"
     root, folder = in_layer(venv.path), in_layer(venv.bin)
@@ -34,7 +42,14 @@ def environment(venv: Venv) -> list[Entry]:
         Entry(f"{folder}/python{venv.python}", link="python"),
         Entry(f"{root}/lib64", link="lib"),
         Entry(in_layer(venv.site_packages)),
+        *_behind(venv, behind),
     ]
+
+
+def _behind(venv: Venv, path: str) -> list[Entry]:
+    folders = [folder for folder in path.split(":") if folder.startswith("/") and "\n" not in folder]
+    text = "".join(f"{folder}\n" for folder in folders)
+    return [Entry(f"{in_layer(venv.site_packages)}/{_BEHIND}", text.encode())] if text else []
 
 
 def kernels(venv: Venv, names: Iterable[str]) -> list[Entry]:

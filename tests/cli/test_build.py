@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import tarfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -414,3 +416,58 @@ def test_a_module_folder_with_spaces(workshop: Workshop) -> None:
     built = workshop.push(notebook, "--root", workshop.folder)
     names = names_in(workshop.layers(built["digest"])[-1])
     assert any(name.endswith("files/a folder/tools.py") for name in names)
+
+
+def test_the_python_that_a_file_asks_for_chooses_the_base(workshop: Workshop) -> None:
+    workshop.settings(bases={"default": f"{workshop.registry.host}/library/python:{{python}}-slim"})
+    notebook, file = workshop.notebook(), workshop.folder / "environment.yml"
+
+    def base(asked: str) -> str:
+        file.write_text(f"dependencies:\n  - python{asked}\n  - pip:\n    - gamma\n")
+        error = workshop.build(notebook, "--dry-run", "--environment", file, code=3)
+        return str(error["message"] + error["hint"])
+
+    assert "python:3.10-slim" in base("=3.10")
+    assert "python:3.12-slim" in base(">=3.12")
+    file.write_text("dependencies:\n  - python>=3.9\n  - numpy\n  - pip:\n    - gamma\n")
+    plan = workshop.build(notebook, "--dry-run", "--environment", file)
+    assert plan["platforms"][0]["base"].endswith("python:3.11-slim"), "the kernel's, where it fits"
+    assert [finding["code"] for finding in plan["findings"]].count("conda-packages") == 1
+
+
+def test_what_the_base_adds_to_the_search_path_comes_behind_the_environment(workshop: Workshop, tmp_path: Path) -> None:
+    config = {"Env": ["PYTHONPATH=/srv/pp:relative:/srv/more", "A=1"]}
+    base = write_layout(tmp_path / "with a path", [base_tar()], config=config)
+    digest = workshop.push(workshop.notebook(), "--base", base.name)["digest"]
+    variables = workshop.inspect(workshop.target(), "--config")["config"]["Env"]
+    assert "A=1" in variables
+    assert not [variable for variable in variables if variable.startswith("PYTHONPATH")]
+    with tarfile.open(fileobj=BytesIO(workshop.layers(digest)[-2])) as layer:
+        file = layer.extractfile("opt/mltrain/venv/lib/python3.11/site-packages/mltrain-base.pth")
+        assert file is not None
+        assert file.read() == b"/srv/pp\n/srv/more\n"
+
+
+def test_each_platform_has_its_bill(workshop: Workshop, tmp_path: Path) -> None:
+    for machine in ("x86_64", "aarch64"):
+        workshop.index.wheel("native", "1.0", tag=f"cp311-cp311-manylinux_2_17_{machine}", size=len(machine))
+    both_bases(tmp_path / "bases").push(f"{workshop.registry.host}/{BASE}")
+    options = ("--platform", "linux/amd64", "--platform", "linux/arm64", "--sbom", tmp_path / "bill.json")
+    workshop.build(workshop.notebook(requirements="native\n"), *options)
+    bills = sorted(path.name for path in tmp_path.glob("bill*"))
+    assert bills == ["bill.linux-amd64.json", "bill.linux-arm64.json"]
+    hashes = set()
+    for name in bills:
+        found = {each["name"]: each for each in json.loads((tmp_path / name).read_text())["components"]}
+        hashes.add(found["native"]["hashes"][0]["content"])
+        assert f"arch={name.split('-')[1].split('.')[0]}" in found["python"]["purl"]
+    assert len(hashes) == 2
+
+
+def test_a_package_of_no_index_is_not_said_to_be_of_one(workshop: Workshop, tmp_path: Path) -> None:
+    write_project(workshop.folder / "my own", project_files("mine", "3.0"))
+    notebook = workshop.notebook(requirements="./my own\nalpha\n")
+    workshop.push(notebook, "--sbom", tmp_path / "bill.json")
+    purls = {each["name"]: each["purl"] for each in json.loads((tmp_path / "bill.json").read_text())["components"]}
+    assert purls["mine"] == "pkg:generic/mine@3.0"
+    assert purls["alpha"] == "pkg:pypi/alpha@1.0"

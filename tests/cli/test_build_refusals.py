@@ -170,6 +170,24 @@ def test_targets_that_are_no_repository(workshop: Workshop, target: str, said: s
     assert said in message
 
 
+@pytest.mark.parametrize("option", ["--push", "--base"])
+@pytest.mark.parametrize(
+    "name", ["bob:hunter2@localhost:5000/me/x", "https://bob:hunter2@host/x", "bob:hunter2@host/x:1"]
+)
+def test_a_login_in_a_name_is_not_repeated(workshop: Workshop, option: str, name: str) -> None:
+    done = workshop.run(workshop.notebook(), option, name, code=2)
+    assert "holds no login" in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", ["folder", "no parent"])
+def test_where_the_sbom_cannot_be_nothing_is_pushed(workshop: Workshop, tmp_path: Path, kind: str) -> None:
+    target = {"folder": tmp_path, "no parent": tmp_path / "none" / "sbom.json"}[kind]
+    error = workshop.push(workshop.notebook(), "--sbom", target, code=2)
+    assert error["details"]["field"] == "sbom"
+    assert not (workshop.registry.storage / "docker/registry/v2/repositories/me").exists()
+
+
 def test_push_without_a_name_needs_the_settings(workshop: Workshop) -> None:
     _, message, hint = workshop.refused(workshop.notebook(), "--push")
     assert "no repository" in message
@@ -183,7 +201,8 @@ def test_an_empty_name_is_no_name(workshop: Workshop, option: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("platform", "said"), [("amiga", "amiga"), ("windows/amd64", "windows"), ("", "is not a platform")]
+    ("platform", "said"),
+    [("amiga", "amiga"), ("windows/amd64", "'windows/amd64' is not a platform"), ("", "is not a platform")],
 )
 def test_platforms_that_are_none(workshop: Workshop, platform: str, said: str) -> None:
     _, message, _ = workshop.refused(workshop.notebook(), "--platform", platform)

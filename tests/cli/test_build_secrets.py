@@ -109,6 +109,15 @@ def test_passwords_of_indexes_stay_here(workshop: Workshop) -> None:
     assert kept == []
 
 
+@pytest.mark.parametrize("login", ["bob:hunter2/x", "bob:hunter2#x", "bob:hunter2?x", "bob:hunter2[x"])
+@pytest.mark.parametrize("line", ["--index-url {}\nalpha\n", "--find-links {}\nalpha\n", "alpha @ {}\n"])
+def test_passwords_that_make_an_address_none_are_not_repeated(workshop: Workshop, login: str, line: str) -> None:
+    notebook = workshop.notebook(requirements=line.format(f"http://{login}@localhost:1/simple"))
+    done = workshop.run(notebook, "--push", workshop.target(), code=None)
+    assert done.returncode in (2, 3), done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+
+
 def test_variables_of_this_machine_stay_here(workshop: Workshop) -> None:
     env = {"AWS_SECRET_ACCESS_KEY": "hidden-1", "HTTPS_PROXY_TOKEN": "hidden-2", "PIP_INDEX_URL": "http://u:hidden-3@x"}
     digest = workshop.push(workshop.notebook(), env=env)["digest"]

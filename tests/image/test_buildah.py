@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,15 @@ def test_a_notebook_runs_on_a_base_with_packages(debian_base: base_image.Layout,
     )
     with Builder(Cache(tmp_path / "cache"), Settings()) as builder:
         ground = builder.ground(order, order.platforms[0])
-        builder.build(order, [ground], push=None, output=tmp_path / "image")
+        first = builder.build(order, [ground], push=None, output=tmp_path / "image")
+        bill = json.loads(builder.bill(order, ground))
+    assert {"base", "hello"} <= {component["name"] for component in bill["components"]}
+    assert ground.base.published.digest == debian_base.digest
+    with Builder(Cache(tmp_path / "cache"), Settings()) as builder:
+        again = builder.build(order, [builder.ground(order, order.platforms[0])], push=None, output=None)
+        assert again.digest == first.digest
+        with pytest.raises(ResolutionError, match="no-such-package-zz"):
+            builder.ground(replace(order, system=("no-such-package-zz",)), order.platforms[0])
     mltrain = Mltrain(tmp_path / "home", tmp_path / "cwd")
     mltrain.env |= podman_environment(tmp_path / "podman")
     try:

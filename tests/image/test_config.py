@@ -189,7 +189,7 @@ def test_any_environment(variables: list[tuple[str, str]]) -> None:
     assert {name: merged[name] for name in OURS} == {
         name: value for name, value in RUNTIME.environment("").items() if name != "PATH"
     }
-    kept = {name: value for name, value in before.items() if name not in OURS | {"PATH", "PYTHONHOME"}}
+    kept = {name: value for name, value in before.items() if name not in OURS | {"PATH", "PYTHONHOME", "PYTHONPATH"}}
     assert {name: value for name, value in merged.items() if name not in OURS | {"PATH"}} == kept
     assert [name for name in merged if name in kept] == [name for name in before if name in kept]
 

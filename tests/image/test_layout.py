@@ -167,9 +167,9 @@ def test_a_build_that_is_cancelled_leaves_nothing_half_written(sample: Sample, t
     folder = tmp_path / "layout"
     with pytest.raises(Cancelled):
         layout.write(folder, contents(sample.image(b"one")), sample.blob, report=cancel)
-    assert sorted(path.name for path in folder.iterdir()) == ["blobs", "index.json", "oci-layout"]
-    assert Layout(folder).index == ()
-    assert not list((folder / "blobs" / "sha256").iterdir())
+    assert list(folder.iterdir()) == []
+    layout.write(folder, contents(sample.image(b"one")), sample.blob)
+    assert len(Layout(folder).index) == 1
 
 
 @pytest.mark.parametrize("place", ["file", "full", "blobs"])
@@ -205,8 +205,7 @@ def test_a_blob_of_other_bytes_is_refused(sample: Sample, tmp_path: Path, change
     with pytest.raises(StorageError, match="is damaged") as caught:
         layout.write(tmp_path / "layout", contents(built), sample.blob)
     assert caught.value.details["digest"] == layer.digest
-    assert Layout(tmp_path / "layout").index == ()
-    assert not list((tmp_path / "layout" / "blobs" / "sha256").iterdir())
+    assert list((tmp_path / "layout").iterdir()) == []
 
 
 def test_a_full_disk(sample: Sample, small_disk: Path) -> None:

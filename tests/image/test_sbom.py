@@ -68,6 +68,18 @@ def test_packages() -> None:
     assert not any("licenses" in each for each in found.values())
 
 
+def test_packages_of_no_index() -> None:
+    commit = "git+https://git.example/team/numpy@0a1b2c"
+    found = components(sbom.document(WHEELS, BASE, "0.1.0", foreign={"numpy": commit, "torch": ""}))
+    assert found["numpy"]["purl"] == "pkg:generic/numpy@1.26.4?vcs_url=git%2Bhttps://git.example/team/numpy%400a1b2c"
+    assert found["torch"]["purl"] == "pkg:generic/torch@2.5.1%2Bcpu"
+
+
+def test_system_packages() -> None:
+    found = components(sbom.document(WHEELS, replace(BASE, added=("hello", "jq=1.6-2")), "0.1.0"))
+    assert (found["hello"]["purl"], found["jq"]["purl"]) == ("pkg:deb/debian/hello", "pkg:deb/debian/jq@1.6-2")
+
+
 def test_base_image() -> None:
     found = components(sbom.document(WHEELS, BASE, "0.1.0"))["python"]
     assert (found["type"], found["version"]) == ("container", BASE.digest)

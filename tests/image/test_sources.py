@@ -77,6 +77,20 @@ def test_folders_are_named_by_their_place(tmp_path: Path, line: str) -> None:
     assert of_file(tmp_path, line).requirements[0].removeprefix("mylib @ ") == place
 
 
+@pytest.mark.parametrize("line", ["./my own/lib", "./my own/lib ; python_version > '3'", "./my own/lib[x]"])
+def test_folders_with_spaces(tmp_path: Path, line: str) -> None:
+    place = write_project(tmp_path / "my own" / "lib", project_files("mylib", "0.1")).as_uri()
+    assert of_file(tmp_path, line).requirements == (place + line.removeprefix("./my own/lib"),)
+
+
+@pytest.mark.parametrize(
+    "line", ["https://h/f/My_Own-1.0-py3-none-any.whl", "./My_Own-1.0-py3-none-any.whl", "my-own @ https://h/x"]
+)
+def test_hashes_of_files(tmp_path: Path, line: str) -> None:
+    written(tmp_path, "My_Own-1.0-py3-none-any.whl", "")
+    assert of_file(tmp_path, f"{line} --hash=sha256:{'0' * 64}").hashes == {"my-own": {"0" * 64}}
+
+
 def test_folders_keep_extras_and_markers(tmp_path: Path) -> None:
     place = write_project(tmp_path / "a b", project_files("mylib", "0.1")).as_uri()
     wanted = of_file(tmp_path, f"mylib[x] @ {place} ; python_version > '3'")
@@ -110,6 +124,8 @@ def test_nothing_outside_of_the_root_is_read(tmp_path: Path, text: str) -> None:
         ("--trusted-host x", r"line 1: --trusted-host is nothing", "UV_INSECURE_HOST"),
         ("a\na==1 --config-settings=x=y", r"line 2: --config-settings is nothing", "wheel"),
         ("a==1 --hash=md5:ab", r"line 1: none of the hashes is a sha256", "sha256"),
+        (f"https://h/lib.tar.gz --hash=sha256:{'0' * 64}", r"line 1: it is not clear which package", "NAME @"),
+        ("-i http://me:pw[@host/simple", r"line 1: this is not the address of an index", "%5B"),
         ("-r https://example.com/r.txt", r"line 1: a file of another machine", "copy"),
         ("-r requirements.txt", r"include each other without end", ""),
         ("-q", r"line 1: -q is nothing", "Leave it out"),

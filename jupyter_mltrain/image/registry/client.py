@@ -79,8 +79,13 @@ class Registry:
         """Return what a tag or digest means, or None where the registry has no such thing."""
         return self._head(repository, version, pull(repository))
 
-    def get_manifest(self, repository: str, version: str) -> tuple[Descriptor, bytes]:
+    def get_manifest(self, repository: str, version: str, *, what: str = "") -> tuple[Descriptor, bytes]:
         """Return a manifest or index, of OCI or docker, verified: by its digest, and by what the registry says it is.
+
+        Parameters
+        ----------
+        what:
+            What this is for, as errors tell it; by default pulling that version.
 
         Raises
         ------
@@ -88,7 +93,7 @@ class Registry:
             ``registry-not-found``: the registry has no such tag, digest or repository; ``registry-digest``: it gave
             something else; ``registry``: a manifest of a kind that is not understood here.
         """
-        call = self._call("GET", repository, f"manifests/{version}", f"Pulling {_name(repository, version)}")
+        call = self._call("GET", repository, f"manifests/{version}", what or f"Pulling {_name(repository, version)}")
         return self._verified(call, version, self._transport.ask(call))
 
     def has_blob(self, repository: str, digest: str) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,26 +16,57 @@ from ..errors import InvalidInput, NotFound, StorageError
 from ..model.findings import Finding, Severity
 from .globs import Glob, Places, ended, is_hidden, parse_globs, start, step
 from .program import Blobs, ProgramFile
+from .secrets import search_data
 
 MAX_SIZE: Final = 200 * 2**20
 """Default limit for all shipped files together, in bytes."""
 _MAX_BY_LINKS: Final = 20_000
 """Files and folders that are looked at by way of links: a few that cross lead on through ever more paths."""
 
-# Never shipped, whatever a glob says: secrets ...
-_SECRETS: Final = (
-    ".env", ".env.*", "*.env", ".netrc", "_netrc", ".pypirc", ".pgpass", ".git-credentials", ".dockercfg", ".htpasswd",
-    "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore",
-    "*.kdbx", "*.gpg", ".aws", ".ssh", ".gnupg", ".kube", ".docker", ".azure", ".kaggle", "kaggle.json", "kubeconfig",
-    "credentials.json", "client_secret*.json", "service_account*.json", "service-account*.json",
+
+class _Names:
+    """Names of files and folders in any case, from patterns with at most one ``*``."""
+
+    def __init__(self, *patterns: str) -> None:
+        parts = [pattern.partition("*") for pattern in patterns]
+        self._whole = frozenset(start for start, star, _ in parts if not star)
+        self._ends = tuple(end for start, star, end in parts if star and not start)
+        self._starts = tuple((start, end) for start, star, end in parts if star and start)
+
+    def __contains__(self, name: str) -> bool:
+        name = name.casefold()
+        if name in self._whole or name.endswith(self._ends):
+            return True
+        return any(name.startswith(start) and name.endswith(end) for start, end in self._starts)
+
+
+# Never shipped, whatever a glob says: what is a secret by nature. Keys by any other name are known by their first
+# bytes, and what may hold a secret as well as not (`secrets.yaml`, `token.txt`) is a finding; see ``secrets``.
+_SECRETS: Final = _Names(
+    # variables of an environment
+    ".env", ".env.*", "*.env",
+    # keys and their stores: of SSH, TLS, PuTTY, PGP, Java, Kerberos, VPNs, password managers
+    "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "*.pem", "*.key", "*.p8", "*.p12", "*.pfx", "*.pkcs12", "*.ppk",
+    "*.gpg", "*.pgp", "*key.asc", "*.jks", "*.jceks", "*.bks", "*.keystore", "*.keytab", "*.ovpn", "*.kdb", "*.kdbx",
+    "*.keychain", "*.keychain-db", "*.agilekeychain",
+    # logins that tools keep
+    ".netrc", "_netrc", ".pypirc", ".npmrc", ".pgpass", "pgpass.conf", ".my.cnf", ".mylogin.cnf", ".git-credentials",
+    ".dockercfg", ".dockerconfigjson", ".htpasswd", ".s3cfg", ".boto", ".databrickscfg", ".terraformrc", ".vault-token",
+    "kubeconfig", "*.kubeconfig", "kaggle.json", "credentials", "credentials.json", "credentials.db",
+    "access_tokens.db", "application_default_credentials.json", "client_secret*.json", "service_account*.json",
+    "service-account*.json",
+    # folders of such
+    ".aws", ".azure", ".docker", ".gcloud", ".gnupg", ".huggingface", ".kaggle", ".kube", ".oci", ".password-store",
+    ".snowsql", ".ssh",
 )  # fmt: skip
 # ... and what only means something here.
-_LOCAL: Final = (
+_LOCAL: Final = _Names(
     ".git", ".hg", ".svn", ".bzr", "__pycache__", "*.pyc", "*.pyo", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache",
-    ".pytest_cache", ".hypothesis", ".tox", ".nox", ".cache", ".venv", "node_modules", ".DS_Store", "Thumbs.db",
+    ".pytest_cache", ".hypothesis", ".tox", ".nox", ".cache", ".venv", "node_modules", ".ds_store", "thumbs.db",
     "*.swp",
 )  # fmt: skip
 _SENSITIVE: Final = "may hold a secret"
+_KEY: Final = "is a private key"
 _USELESS: Final = "is a cache, a checkout or an environment"
 
 
@@ -76,8 +106,10 @@ class Root:
             )
 
 
-def included(root: Root, globs: Iterable[str], *, skip: Path) -> tuple[dict[str, Path], list[Finding]]:
-    """Return the files that globs name (relative path -> file), and findings about what was left out.
+def included(
+    root: Root, globs: Iterable[str], *, skip: Path, modules: Collection[str] = ()
+) -> tuple[dict[str, Path], list[Finding]]:
+    """Return the files that globs name (relative path -> file), and findings: what was left out, what holds a secret.
 
     Parameters
     ----------
@@ -85,6 +117,8 @@ def included(root: Root, globs: Iterable[str], *, skip: Path) -> tuple[dict[str,
         Relative to the root, see ``globs``; a folder stands for all that is in it but what begins with a dot.
     skip:
         The notebook itself, which is shipped as cells.
+    modules:
+        Those that are searched for secrets anyway.
 
     Raises
     ------
@@ -98,8 +132,11 @@ def included(root: Root, globs: Iterable[str], *, skip: Path) -> tuple[dict[str,
     if wanted:
         gatherer.walk(wanted)
     gatherer.found.pop(root.relative(skip), None)
+    searched = search_data(gatherer.found, modules=modules)
+    for key in searched.keys:
+        gatherer.leave(key, _KEY)
     empty = [_matches_nothing(root, glob) for glob in wanted if glob not in gatherer.matched]
-    return gatherer.found, empty + gatherer.findings()
+    return gatherer.found, [*empty, *gatherer.findings(), *searched.findings]
 
 
 def _matches_nothing(root: Root, glob: Glob) -> Finding:
@@ -211,6 +248,11 @@ class _Gatherer:
                 return True
         return False
 
+    def leave(self, path: str, reason: str) -> None:
+        """Leave behind what was found."""
+        del self.found[path]
+        self._kept_back[reason].add(path)
+
     def findings(self) -> list[Finding]:
         """Return a finding for each reason why something stayed behind."""
         return [_kept_back_finding(reason, sorted(paths)) for reason, paths in sorted(self._kept_back.items())]
@@ -234,19 +276,20 @@ def _circles(path: str) -> InvalidInput:
 
 def _why_kept_back(path: Path) -> str | None:
     """Return why a file or folder is never shipped, or ``None`` if it may be."""
-    for reason, patterns in ((_SENSITIVE, _SECRETS), (_USELESS, _LOCAL)):
-        if any(fnmatch.fnmatchcase(path.name, pattern) for pattern in patterns):
+    for reason, names in ((_SENSITIVE, _SECRETS), (_USELESS, _LOCAL)):
+        if path.name in names:
             return reason
     return _USELESS if (path / "pyvenv.cfg").is_file() else None
 
 
 def _kept_back_finding(reason: str, paths: list[str]) -> Finding:
     shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+    secret = reason != _USELESS
     return Finding(
         "include-kept-back",
-        Severity.WARNING if reason == _SENSITIVE else Severity.INFO,
+        Severity.WARNING if secret else Severity.INFO,
         f"Not shipped, though a glob names it, since it {reason}: {shown}.",
-        "Give secrets by reference instead." if reason == _SENSITIVE else "",
+        "Give secrets by reference instead." if secret else "",
         {"field": "include"},
     )
 

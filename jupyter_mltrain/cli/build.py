@@ -45,7 +45,11 @@ _CURSOR = b"\x1b[?25h"  # is shown again: bars hide it
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write an OCI layout folder, or FILE.tar, an OCI archive."
 )
-@click.option("--sbom", type=click.Path(path_type=Path), help="Write what is in it, with licences, as CycloneDX.")
+@click.option(
+    "--sbom",
+    type=click.Path(path_type=Path),
+    help="Write what is in it, with licences, as CycloneDX; for several platforms a file each.",
+)
 @image_options()
 @click.option("--compression", type=click.Choice(["zstd", "gzip"]), help="Of new layers.")
 @click.option("--builder", type=click.Choice(["auto", "direct", "buildah"]), help="[default: auto]")

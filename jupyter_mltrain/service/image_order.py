@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform as machine
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ _BESIDE: Final = ("pylock.toml", "requirements.txt", "pyproject.toml", "environm
 _STOPPING: Final = frozenset({"likely-secret"})  # findings that stop a build, though no run
 _MISSING: Final = "import-unresolved"
 _TAG: Final = 12  # hexadecimal digits of the program's hash
+_MINORS: Final = range(10, 20)  # of Python 3
+_PATCHES: Final = range(30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,14 @@ def ask(request: Request, wanted: ImageRequest) -> tuple[Asked, settings.Setting
     program = replace(frozen.program, requirements=frozen.program.requirements.changed(request.requirements))
     root = Path(request.root) if request.root else Path(request.notebook).absolute().parent
     gpu = _gpu(request)
-    base, choice = _base(wanted, settled, frozen, program, request, gpu)
+    named = _named(wanted, root)
+    python = _python(program.requirements.python, named.python if named else "")
+    base, choice = _base(wanted, settled, frozen, program, request, gpu, python)
     system = tuple(map(str, program.requirements.system))
     order = Order(
         payload=_payload(frozen, program, root),
         base=base,
-        wanted=_environment(request, wanted, program, root, choice),
+        wanted=named or _environment(request, program, root, choice),
         platforms=_platforms(wanted, settled),
         compression=wanted.compression or settled.compression,
         system=system,
@@ -107,8 +112,8 @@ def _base(
     program: Program,
     request: Request,
     gpu: str,
+    python: str,
 ) -> tuple[str, bases.Choice]:
-    python = ".".join(program.requirements.python.split(".")[:2]) or "3.12"
     framework = request.spec.get("framework") or _framework(settled, frozen, program)
     if wanted.base:
         named = not wanted.base.startswith(LAYOUTS)
@@ -139,11 +144,29 @@ def _roles(request: Request) -> Iterable[Any]:
     return roles.values() if isinstance(roles, Mapping) else ()
 
 
-def _environment(
-    request: Request, wanted: ImageRequest, program: Program, root: Path, choice: bases.Choice
-) -> sources.Wanted:
-    if wanted.environment is not None:
-        return sources.from_file(Path(wanted.environment).absolute(), root.absolute())
+def _named(wanted: ImageRequest, root: Path) -> sources.Wanted | None:
+    """Return the environment of the file that was named, if one was."""
+    if wanted.environment is None:
+        return None
+    return sources.from_file(Path(wanted.environment).absolute(), root.absolute())
+
+
+def _python(kernel: str, asked: str) -> str:
+    """Return the minor version of Python that a base should have: the kernel's, or the first that is asked for."""
+    own = ".".join(kernel.split(".")[:2]) or "3.12"
+    if not asked:
+        return own
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        fits = SpecifierSet(asked)
+    except InvalidSpecifier:  # locking says so
+        return own
+    minors = [own, *(f"3.{minor}" for minor in _MINORS)]
+    return next((each for each in minors if any(fits.contains(f"{each}.{patch}") for patch in _PATCHES)), own)
+
+
+def _environment(request: Request, program: Program, root: Path, choice: bases.Choice) -> sources.Wanted:
     lines = [_replaced(line, choice.requirements) for line in program.requirements.lines()]
     return sources.from_kernel(lines, _kernel(request, program).distributions, root.absolute())
 
@@ -192,6 +215,18 @@ def check_builder(builder: str, system: tuple[str, ...]) -> None:
             hint="Build with --builder buildah, take a base image that has them, or export a Dockerfile.",
             field="builder",
         )
+
+
+def check_target(path: Path | None, field: str) -> None:
+    """Raise ``InvalidInput`` where a file cannot be written, before much is done for it."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise InvalidInput(f"{str(path)!r} is a folder.", hint="Name a file.", field=field)
+    if not path.parent.is_dir():
+        raise InvalidInput(f"{str(path.parent)!r} is no folder.", hint="Make it first, or name another.", field=field)
+    if not os.access(path.parent, os.W_OK):
+        raise InvalidInput(f"Nothing can be written to {str(path.parent)!r}.", hint="Name another folder.", field=field)
 
 
 def _stopping(finding: Finding, *, named: bool) -> Finding:

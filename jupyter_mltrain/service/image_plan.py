@@ -22,8 +22,7 @@ def planned(builder: Builder, asked: Asked) -> ImagePlan:
     """Return the plan of a build. Raises what `Builder` does."""
     order = asked.order
     found = [builder.ground(order, platform, push=asked.push, look=True) for platform in order.platforms]
-    said = [finding for ground in found for finding in ground.lock.findings]
-    findings = [finding for number, finding in enumerate(said) if finding not in said[:number]]
+    said = [*asked.findings, *(finding for ground in found for finding in ground.lock.findings)]
     notes = [
         f"{ground.base.name} is another image now: {ground.base.digest}, before {ground.base.before}."
         for ground in found
@@ -39,7 +38,7 @@ def planned(builder: Builder, asked: Asked) -> ImagePlan:
         program=asked.order.payload.digest,
         repository="" if asked.push is None else str(asked.push),
         platforms=tuple(_platform(builder, asked, ground) for ground in found),
-        findings=(*asked.findings, *findings),
+        findings=tuple(finding for number, finding in enumerate(said) if finding not in said[:number]),
         notes=(*asked.notes, *notes),
     )
 
@@ -51,7 +50,7 @@ def _platform(builder: Builder, asked: Asked, ground: Ground) -> PlatformPlan:
     return PlatformPlan(
         platform=str(ground.base.platform),
         base=asked.order.base,
-        base_digest=ground.base.digest,
+        base_digest=ground.base.published.digest,
         python=ground.base.python.version,
         lock=ground.lock.digest,
         packages=tuple(f"{one.name} {one.version}" for one in ground.lock.wheels),
@@ -101,7 +100,10 @@ class _Look:
 
     def _base(self, number: int) -> LayerPlan:
         blob = self._blueprint.base.layers[number].descriptor
-        title = self._blueprint.base.name if number == 0 else f"base layer {number + 1}"
+        base = self._blueprint.base
+        title = base.published.name if number == 0 else f"base layer {number + 1}"
+        if number >= len(base.published.layers):
+            title = f"apt {' '.join(base.added)}"
         return LayerPlan("base", title, self._state(blob.digest) or "known", blob.digest, blob.size)
 
     def _piece(self, piece: Piece) -> tuple[LayerPlan, int | None]:

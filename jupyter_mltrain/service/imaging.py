@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..image import settings
 from ..image.build import Builder
 from ..image.cache import Cache
+from ..image.oci import Platform
 from ..image.progress import Report, ignore
-from .image_order import ask, check_builder, own_platform, refuse
+from .image_order import ask, check_builder, check_target, own_platform, refuse
 from .image_plan import planned
 from .images import BuiltImage, ImagePlan, ImageRequest
 from .request import Export, Request
@@ -18,7 +19,7 @@ from .request import Export, Request
 OnPlan = Callable[[ImagePlan], None]
 
 
-def plan_image(request: Request, wanted: ImageRequest, report: Report = ignore) -> ImagePlan:
+def plan_image(request: Request, wanted: ImageRequest) -> ImagePlan:
     """Say what a build would do. Nothing is made but what looking leaves in the cache.
 
     Raises
@@ -28,7 +29,7 @@ def plan_image(request: Request, wanted: ImageRequest, report: Report = ignore) 
     """
     asked, settled = ask(request, wanted)
     check_builder(settled.builder, asked.order.system)
-    with Builder(Cache(), settled, report) as builder:
+    with Builder(Cache(), settled) as builder:
         return planned(builder, asked)
 
 
@@ -56,6 +57,7 @@ def build_image(
     """
     asked, settled = ask(request, wanted)
     check_builder(settled.builder, asked.order.system)
+    check_target(asked.sbom, "sbom")
     cache = Cache()
     with Builder(cache, settled, report) as builder:
         refuse(asked.order.payload.name, asked.findings, force)
@@ -66,7 +68,8 @@ def build_image(
         if asked.sbom is not None:
             from .copies import put
 
-            put(asked.sbom, builder.bill(asked.order, grounds[0]))
+            for path, ground in zip(_each(asked.sbom, asked.order.platforms), grounds, strict=True):
+                put(path, builder.bill(asked.order, ground))
     cache.prune(settled.cache_size << 30)
     return BuiltImage(
         digest=done.digest,
@@ -81,8 +84,15 @@ def build_image(
     )
 
 
+def _each(path: Path, platforms: Sequence[Platform]) -> list[Path]:
+    """Return a file for each platform: that one, or for several ones ``sbom.linux-arm64.json`` beside it."""
+    if len(platforms) == 1:
+        return [path]
+    return [path.with_name(f"{path.stem}.{str(each).replace('/', '-')}{path.suffix}") for each in platforms]
+
+
 def export_dockerfile(
-    request: Request, wanted: ImageRequest, folder: Path | None, report: Report = ignore, *, force: bool = False
+    request: Request, wanted: ImageRequest, folder: Path | None, *, force: bool = False
 ) -> Export:
     """Write the Dockerfile of a notebook's image, with the folder that it is built in; None: return its text only.
 
@@ -98,7 +108,7 @@ def export_dockerfile(
     asked, settled = ask(request, wanted)
     if folder is not None:
         refuse(asked.order.payload.name, asked.findings, force, what="Dockerfile", done="written")
-    with Builder(Cache(), settled, report) as builder:
+    with Builder(Cache(), settled) as builder:
         made = builder.dockerfile(asked.order, asked.order.platforms[0])
     if folder is not None:
         made.write(folder)

@@ -94,7 +94,7 @@ def print_findings(findings: Iterable[Finding], *, err: bool = True) -> None:
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return plain text in aligned columns, the last one ragged: for pipes, ``grep`` and ``awk``."""
-    table = [list(header), *[[cell or "-" for cell in row] for row in rows]]
+    table = [list(header), *[[" ".join(cell.split("\n")) or "-" for cell in row] for row in rows]]
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in table)
 

@@ -90,7 +90,7 @@ def freeze(
     installs, unclear = installs_of(cells, base, notebook.path.parent)
     requirements, unresolved = resolve(shipped.external, installs, environment)
     system, wrong = system_packages(dict(notebook.code_cells), cells)
-    data, left_out = included(base, include, skip=notebook.path)
+    data, left_out = included(base, include, skip=notebook.path, modules=shipped.files)
     files, blobs = seal(base, shipped.files, data, max_size=max_size)
     program = Program(
         name=notebook.name,

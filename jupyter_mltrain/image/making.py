@@ -59,7 +59,9 @@ class Making:
     def pieces(self, pieces: Sequence[Piece]) -> list[oci.Layer]:
         """Make layers, or find that they are where they belong, and return them in order."""
         found = {piece.key: layer for piece in pieces if (layer := self._known(piece)) is not None}
-        made = dict(self._each(self._keyed, [piece for piece in pieces if piece.key not in found]))
+        # The largest first: begun last, it would be made alone while the other processors have nothing to do.
+        missing = sorted((piece for piece in pieces if piece.key not in found), key=_size, reverse=True)
+        made = dict(self._each(self._keyed, missing))
         return [found.get(piece.key) or made[piece.key] for piece in pieces]
 
     def base(self, layers: Iterable[oci.Layer], source: Kept) -> None:
@@ -206,6 +208,10 @@ class Making:
         if progress.step == "fetch" and progress.state == "done":
             self._traffic.fetched += progress.total
         self._report(progress)
+
+
+def _size(piece: Piece) -> int:
+    return sum(wheel.size or 0 for wheel in piece.wheels)
 
 
 class _BytesNeeded(MltrainError):

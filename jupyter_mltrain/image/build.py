@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .dockerfile import Dockerfile
 
 _ARCHIVE: Final = ".tar"
+_QUESTIONS: Final = 8  # to a registry at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Builder:
         self.registries = Registries(settings)
         self._survey = Survey(cache, settings, self.registries, report)
         self._lists: dict[tuple[str, str, str], frozenset[str] | None] = {}
+        self._seen: dict[tuple[str, str], frozenset[str]] = {}
 
     def __enter__(self) -> Builder:
         return self
@@ -127,8 +130,22 @@ class Builder:
         )
 
     def known(self, blueprint: Blueprint, push: Reference) -> frozenset[str]:
-        """Learn from a repository what it has of an image; digests that it has for certain."""
-        return self._listed(blueprint, push) or frozenset()
+        """Learn from a repository what it has of an image; digests that it has for certain.
+
+        What its list does not tell is asked for; `build` does not ask again.
+        """
+        listed = self._listed(blueprint, push) or frozenset()
+        found = (self.cache.layer(piece.key) for piece in blueprint.pieces)
+        layers = [*blueprint.base.layers, *(layer for layer in found if layer is not None)]
+        asked = [layer.descriptor.digest for layer in layers if layer.descriptor.digest not in listed]
+        if asked:
+            registry = self.registries[push.registry]
+            with ThreadPoolExecutor(_QUESTIONS) as pool:
+                there = pool.map(partial(registry.has_blob, push.repository), asked)
+                listed |= {digest for digest, has in zip(asked, there, strict=True) if has}
+        place = push.registry, push.repository
+        self._seen[place] = self._seen.get(place, frozenset()) | listed
+        return listed
 
     def _listed(self, blueprint: Blueprint, push: Reference) -> frozenset[str] | None:
         """Return what a repository lists of an environment, which is asked once; None: it has no list."""
@@ -190,7 +207,8 @@ class Builder:
         target = None if push is None else self._repository(order, push, traffic)
         listed = self._listed(blueprint, push) if push is not None and trusting else None
         if target is not None:
-            target.known = listed or frozenset()
+            seen = self._seen.get((target.registry.host, target.name), frozenset()) if trusting else frozenset[str]()
+            target.known = (listed or frozenset()) | seen
             if listed is None:  # much may have to be made: what cannot be pushed is told before that
                 target.registry.check_push(target.name)
         making = Making(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from ..image.blueprint import Blueprint, Piece
 from ..image.build import Builder
@@ -14,8 +12,6 @@ from ..image.ground import Ground
 from ..image.reference import Reference
 from .image_order import Asked
 from .images import ImagePlan, LayerPlan, LayerState, PlatformPlan
-
-_LOOKS: Final = 8  # questions to a registry at a time
 
 
 def planned(builder: Builder, asked: Asked) -> ImagePlan:
@@ -70,33 +66,16 @@ class _Look:
 
     def __init__(self, builder: Builder, blueprint: Blueprint, push: Reference | None) -> None:
         self.fetch: int | None = 0
-        self._builder = builder
         self._blueprint = blueprint
-        self._push = push
         self._cache = builder.cache
         self._known = builder.known(blueprint, push) if push else frozenset[str]()
 
     def layers(self) -> tuple[LayerPlan, ...]:
         """Return all layers, bottom first."""
-        self._ask()
         base = [self._base(number) for number in range(len(self._blueprint.base.layers))]
         ours = [self._piece(piece) for piece in self._blueprint.pieces]
         self.fetch = _sum(size for _, size in ours)
         return (*base, *(layer for layer, _ in ours))
-
-    def _ask(self) -> None:
-        """Ask the registry for what it may have and its list does not tell."""
-        if self._push is None:
-            return
-        found = (self._cache.layer(piece.key) for piece in self._blueprint.pieces)
-        layers = [*self._blueprint.base.layers, *(layer for layer in found if layer is not None)]
-        asked = [layer.descriptor.digest for layer in layers if layer.descriptor.digest not in self._known]
-        if not asked:
-            return
-        registry = self._builder.registries[self._push.registry]
-        with ThreadPoolExecutor(_LOOKS) as pool:
-            has = pool.map(partial(registry.has_blob, self._push.repository), asked)
-            self._known |= {digest for digest, there in zip(asked, has, strict=True) if there}
 
     def _base(self, number: int) -> LayerPlan:
         blob = self._blueprint.base.layers[number].descriptor

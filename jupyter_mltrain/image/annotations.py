@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import InvalidInput
 from ..model.labels import ANNOTATION_NOTEBOOK, ANNOTATION_PROGRAM, ANNOTATION_VERSION, PREFIX
@@ -19,7 +18,6 @@ from .reference import Reference
 _OCI: Final = "org.opencontainers.image."
 TITLE: Final = _OCI + "title"
 REVISION: Final = _OCI + "revision"
-SOURCE: Final = _OCI + "source"
 BASE_NAME: Final = _OCI + "base.name"
 BASE_DIGEST: Final = _OCI + "base.digest"
 REF_NAME: Final = _OCI + "ref.name"  # in a layout's index: the tag
@@ -43,8 +41,6 @@ class Origin:
         Of this project.
     commit:
         Of the notebook's repository, with ``-dirty`` where the tree was; ``""``: it is in none.
-    source:
-        URL of the repository, where the user gives it.
     """
 
     program: str
@@ -55,7 +51,6 @@ class Origin:
     base_digest: str
     version: str
     commit: str = ""
-    source: str = ""
 
     def __post_init__(self) -> None:
         if self.notebook.startswith(("/", "~", "../")):
@@ -69,7 +64,6 @@ def describe(origin: Origin) -> dict[str, str]:
     said = {
         TITLE: origin.name,
         REVISION: origin.commit,
-        SOURCE: _without_password(origin.source),
         BASE_NAME: _name(origin.base) if origin.base else "",
         BASE_DIGEST: origin.base_digest,
         ANNOTATION_PROGRAM: origin.program,
@@ -89,9 +83,3 @@ def shared(*said: dict[str, str]) -> dict[str, str]:
 def _name(base: Reference) -> str:
     """Return a name with its tag and without its digest, which has an annotation of its own."""
     return str(base.tagged(base.tag)) if base.tag else str(base)
-
-
-def _without_password(url: str) -> str:
-    """Return a URL without user and password: those of a clone often have a token."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.netloc else url

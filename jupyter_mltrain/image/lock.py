@@ -115,7 +115,7 @@ def _key(wanted: Wanted, target: Target, *, build: bool) -> str:
         "preferred": dict(wanted.preferred),
         "hashes": {name: sorted(digests) for name, digests in wanted.hashes.items()},
         "files": files,
-        "named": [wanted.extras, wanted.groups, wanted.python, str(wanted.lock or wanted.project or "")],
+        "named": [wanted.python, str(wanted.lock or wanted.project or "")],
         "signatures": [signature(path) for path in _local(lines) if path.exists()],
         "target": str(target),
         "uv": uv.deciding(wanted.settings),
@@ -244,8 +244,6 @@ class _Resolver:
             *("--python", sys.executable, "--output-file", str(folder / "pylock.toml")),
             *("-c", str(folder / "constraints.in"), "--overrides", str(folder / "overrides.in")),
             *(() if self._build else ("--only-binary", ":all:")),
-            *(part for extra in wanted.extras for part in ("--extra", extra)),
-            *(part for group in wanted.groups for part in ("--group", f"{wanted.project}:{group}")),
             *((str(wanted.project),) if wanted.project else ()),
             str(folder / "requirements.in"),
         ]

@@ -24,7 +24,6 @@ LAYER_ZSTD: Final = LAYER_TAR + "+zstd"
 
 DOCKER_INDEX: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
-DOCKER_LAYER: Final = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 EMPTY_CONFIG: Final = b"{}"
 
@@ -159,14 +158,11 @@ def index(manifests: Sequence[Descriptor], annotations: Mapping[str, str]) -> by
     )
 
 
-def artifact(artifact_type: str, blobs: Sequence[Descriptor], subject: Descriptor | None = None) -> bytes:
-    """Return the manifest of what is no image, as a registry keeps it; with a subject, what is said about that.
+def artifact(artifact_type: str, blobs: Sequence[Descriptor]) -> bytes:
+    """Return the manifest of what is no image, as a registry keeps it.
 
     Its config is ``EMPTY_CONFIG``, which the registry must have too.
     """
-    about = (
-        {} if subject is None else {"subject": Descriptor(subject.media_type, subject.digest, subject.size).to_dict()}
-    )
     return to_bytes(
         {
             "schemaVersion": 2,
@@ -174,6 +170,5 @@ def artifact(artifact_type: str, blobs: Sequence[Descriptor], subject: Descripto
             "artifactType": artifact_type,
             "config": Descriptor.of(EMPTY, EMPTY_CONFIG).to_dict(),
             "layers": [blob.to_dict() for blob in blobs],
-            **about,
         }
     )

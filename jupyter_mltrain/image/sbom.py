@@ -1,8 +1,8 @@
 """What is in an image, as CycloneDX: for scanners and for those who must know which licences they ship.
 
 The document that lies in the image tells packages and base image only, so it stays the same when the notebook changes.
-The one beside the image, written to a file or pushed as a referrer, has the program too, and the licences that the
-wheels declare. No clock and no chance: equal images have equal documents.
+The one beside the image, written to a file, has the program too, and the licences that the wheels declare. No clock
+and no chance: equal images have equal documents.
 
 Source: CycloneDX 1.6, https://cyclonedx.org/docs/1.6/json/, and the package URL types ``pypi`` and ``oci``.
 """
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from cyclonedx.model.component import Component
     from cyclonedx.model.license import License
 
-MEDIA_TYPE: Final = "application/vnd.cyclonedx+json"
 FORMAT: Final = 1
 """Changes when the same image gets another document; belongs to the key by which one is kept."""
 
@@ -119,11 +118,6 @@ def document(
         bom.metadata.component = _program(program)
         bom.register_dependency(bom.metadata.component, bom.components)
     return _canonical(json.loads(make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string()))
-
-
-def referrer(document: oci.Descriptor, image: oci.Descriptor) -> bytes:
-    """Return the manifest that binds a document to an image in a registry."""
-    return oci.artifact(MEDIA_TYPE, [document], image)
 
 
 def licenses_of(wheel: Path) -> tuple[str, ...]:

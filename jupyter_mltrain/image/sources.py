@@ -46,8 +46,8 @@ class Wanted:
         Lines for uv that say where packages come from. They may hold passwords: they are shown nowhere.
     hashes:
         Normalised name -> sha256 digests of which the locked file must have one.
-    project, extras, groups:
-        A ``pyproject.toml``, and which of its optional dependencies and dependency groups.
+    project:
+        A ``pyproject.toml``: without its optional dependencies and dependency groups.
     lock:
         A ``pylock.toml`` that is taken as it is.
     python:
@@ -65,8 +65,6 @@ class Wanted:
     options: tuple[str, ...] = field(default=(), repr=False)
     hashes: Mapping[str, frozenset[str]] = field(default_factory=dict)
     project: Path | None = None
-    extras: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
     lock: Path | None = None
     python: str = ""
     findings: tuple[Finding, ...] = ()
@@ -125,7 +123,7 @@ def _at_origin(line: str, origins: Mapping[str, str]) -> str:
     return f"{match[0].strip()} @ {origin}" + (f" ; {marker.strip()}" if semicolon else "")
 
 
-def from_file(path: Path, root: Path, *, extras: Iterable[str] = (), groups: Iterable[str] = ()) -> Wanted:
+def from_file(path: Path, root: Path) -> Wanted:
     """Return the environment that a file describes: its name tells which kind of file it is.
 
     ``pyproject.toml``, ``environment.yml``, ``pylock.toml`` and ``pylock.NAME.toml``; any other is a requirements file.
@@ -141,7 +139,7 @@ def from_file(path: Path, root: Path, *, extras: Iterable[str] = (), groups: Ite
     if not path.is_file():
         raise NotFound(f"The file {path.name!r} is not there.", hint="Name the file that describes the environment.")
     if path.name == "pyproject.toml":
-        return _project(path, root, tuple(extras), tuple(groups))
+        return _project(path, root)
     if re.fullmatch(r"pylock(\.[^.]+)?\.toml", path.name):
         return Wanted(folder=root, lock=path)
     if path.suffix in {".yml", ".yaml"}:
@@ -162,14 +160,12 @@ def _of_lines(found: RequirementLines, root: Path) -> Wanted:
 # --- pyproject.toml
 
 
-def _project(path: Path, root: Path, extras: tuple[str, ...], groups: tuple[str, ...]) -> Wanted:
+def _project(path: Path, root: Path) -> Wanted:
     document = _toml(path)
     project = document.get("project", {})
-    if not isinstance(project, dict) or not (project or groups):
+    if not isinstance(project, dict) or not project:
         hint = "Add [project] with dependencies, or name another file."
         raise InvalidInput("pyproject.toml has no [project], so that it says nothing of an environment.", hint=hint)
-    _check_names("extra", extras, project.get("optional-dependencies", {}))
-    _check_names("dependency group", groups, document.get("dependency-groups", {}))
     if "dependencies" in project.get("dynamic", ()):
         hint = "Write them into [project], or name a requirements file."
         raise InvalidInput(
@@ -177,15 +173,7 @@ def _project(path: Path, root: Path, extras: tuple[str, ...], groups: tuple[str,
         )
     _check_sources(document, path.parent, root)
     python = str(project.get("requires-python", ""))
-    return Wanted(folder=root, project=path, extras=extras, groups=groups, python=python)
-
-
-def _check_names(kind: str, named: Iterable[str], known: Mapping[str, Any]) -> None:
-    normalised = {_normalised(name) for name in known}
-    for name in named:
-        if _normalised(name) not in normalised:
-            there = f"There are {', '.join(sorted(known))}." if known else f"It has no {kind}s."
-            raise InvalidInput(f"pyproject.toml has no {kind} {name!r}.", hint=there)
+    return Wanted(folder=root, project=path, python=python)
 
 
 def _check_sources(document: Mapping[str, Any], folder: Path, root: Path) -> None:

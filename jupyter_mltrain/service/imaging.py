@@ -91,9 +91,7 @@ def _each(path: Path, platforms: Sequence[Platform]) -> list[Path]:
     return [path.with_name(f"{path.stem}.{str(each).replace('/', '-')}{path.suffix}") for each in platforms]
 
 
-def export_dockerfile(
-    request: Request, wanted: ImageRequest, folder: Path | None, *, force: bool = False
-) -> Export:
+def export_dockerfile(request: Request, wanted: ImageRequest, folder: Path | None, *, force: bool = False) -> Export:
     """Write the Dockerfile of a notebook's image, with the folder that it is built in; None: return its text only.
 
     The text alone has nothing of the notebook's cells in it: findings do not stop it.

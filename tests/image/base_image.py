@@ -44,6 +44,7 @@ RECIPE = [
     '--customize-hook=rm -rf "$1"/var/cache/* "$1"/var/lib/apt/lists/* "$1"/var/log/*.log "$1"/var/log/apt/*',
     SUITE,
 ]
+_DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 _FORMAT = 1  # of the folder that is kept
 _PATIENCE = 150  # seconds: less than the time that a test has
 
@@ -253,7 +254,7 @@ def write_layout(
         (blobs / descriptor.digest.removeprefix("sha256:")).write_bytes(data)
         return descriptor
 
-    kind = oci.DOCKER_LAYER if docker else oci.LAYER_TAR + (f"+{compression}" if compression else "")
+    kind = _DOCKER_LAYER if docker else oci.LAYER_TAR + (f"+{compression}" if compression else "")
     added = [oci.Layer(add(kind, _compress(each, compression)), oci.digest_of(each)) for each in layers]
     document = {
         "architecture": architecture,

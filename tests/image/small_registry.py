@@ -1,7 +1,7 @@
 """A registry of the tests' own that keeps to the letter of the specification where Debian's does not.
 
 It goes on with an upload that broke off in the middle of a request, refuses a piece that does not follow the one
-before (416), keeps referrers, and can be told to take uploads in one way only.
+before (416), and can be told to take uploads in one way only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ class SmallRegistry:
     whole: bool = True
     pieces: bool = True
     least: int = 0
-    has_referrers: bool = True
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     uploads: dict[str, bytearray] = field(default_factory=dict)
@@ -63,7 +62,6 @@ class _Handler(BaseHTTPRequestHandler):
             (r"/v2/(.+)/blobs/uploads/([^/]*)", self._upload),
             (r"/v2/(.+)/blobs/(sha256:\w+)", self._blob),
             (r"/v2/(.+)/manifests/([^/]+)", self._manifest),
-            (r"/v2/(.+)/referrers/([^/]+)", self._referrers),
         ):
             if match := re.fullmatch(pattern, path):
                 return act(match[1], match[2])
@@ -145,27 +143,11 @@ class _Handler(BaseHTTPRequestHandler):
             digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
             for key in (version, digest):
                 self.registry.manifests[key] = (self.headers["Content-Type"], bytes(body))
-            subject = json.loads(body).get("subject", {}).get("digest") if self.registry.has_referrers else None
-            return self._answer(201, {"OCI-Subject": subject} if subject else {})
+            return self._answer(201)
         if version not in self.registry.manifests:
             return self._answer(404, body=_errors("MANIFEST_UNKNOWN"))
         kind, data = self.registry.manifests[version]
         return self._answer(200, {"Content-Type": kind}, data)
-
-    def _referrers(self, repository: str, digest: str) -> None:
-        """Answer with one referrer a page: clients have to turn over."""
-        if not self.registry.has_referrers:
-            return self._answer(404)
-        found = [
-            {"mediaType": kind, "digest": key, "size": len(data), "artifactType": json.loads(data)["artifactType"]}
-            for key, (kind, data) in sorted(self.registry.manifests.items())
-            if json.loads(data).get("subject", {}).get("digest") == digest
-        ]
-        page = int(parse_qs(urlsplit(self.path).query).get("page", ["0"])[0])
-        headers = {"Content-Type": "application/vnd.oci.image.index.v1+json"}
-        if page + 1 < len(found):
-            headers["Link"] = f'</v2/{repository}/referrers/{digest}?page={page + 1}>; rel="next"'
-        return self._answer(200, headers, json.dumps({"manifests": found[page : page + 1]}).encode())
 
     def _answer(self, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
         self.close_connection = True

@@ -50,18 +50,6 @@ def test_paths_of_this_machine_are_refused(notebook: str) -> None:
         replace(ORIGIN, notebook=notebook)
 
 
-@pytest.mark.parametrize(
-    ("source", "said"),
-    [
-        ("https://me:secret@example.com/team/repo.git", "https://example.com/team/repo.git"),
-        ("https://token@example.com:8443/repo", "https://example.com:8443/repo"),
-        ("git@example.com:team/repo.git", "git@example.com:team/repo.git"),
-    ],
-)
-def test_passwords_of_the_source_are_left_out(source: str, said: str) -> None:
-    assert describe(replace(ORIGIN, source=source))["org.opencontainers.image.source"] == said
-
-
 def test_an_index_says_what_all_its_images_say() -> None:
     first = describe(ORIGIN)
     other = describe(replace(ORIGIN, base_digest="sha256:" + "1" * 64, commit="abc"))

@@ -28,7 +28,7 @@ def layer(name: str, media_type: str = oci.LAYER_ZSTD, **history: Any) -> oci.La
     return oci.Layer(descriptor, oci.digest_of(name.encode()), history=history)
 
 
-BASE_LAYERS = (layer("debian", oci.DOCKER_LAYER), layer("python", oci.LAYER_GZIP))
+BASE_LAYERS = (layer("debian", "application/vnd.docker.image.rootfs.diff.tar.gzip"), layer("python", oci.LAYER_GZIP))
 LAYERS = (
     layer("numpy", created_by="jupyter_mltrain: numpy 1.26.4"),
     layer("environment", created_by="jupyter_mltrain: environment"),
@@ -91,9 +91,8 @@ SAID = describe(
         base_digest="sha256:" + "ba5e" * 16,
         version="0.1.0",
         commit="0123456789abcdef0123456789abcdef01234567",
-        source="https://example.com/team/notebooks",
     )
-)
+) | {"org.opencontainers.image.source": "https://example.com/team/notebooks"}
 
 
 @pytest.mark.parametrize("name", ["config", "manifest"])

@@ -112,16 +112,16 @@ def test_this_project_is_not_asked_of_an_index(index: Index, cache: Cache, wante
     assert not any("mltrain" in path for path, _ in index.requests)
 
 
-def test_a_pyproject_with_extras_groups_and_the_runners_needs(index: Index, cache: Cache, root: Path) -> None:
+def test_a_pyproject_and_the_runners_needs(index: Index, cache: Cache, root: Path) -> None:
     for name in ("dep", "gpu", "devtool", "papermill"):
         index.wheel(name, "1.0")
     (root / "pyproject.toml").write_text(
         '[project]\nname="x"\nversion="1"\nrequires-python=">=3.12"\ndependencies=["dep"]\n'
         '[project.optional-dependencies]\ngpu=["gpu"]\n[dependency-groups]\ndev=["devtool"]\n'
     )
-    wanted = from_file(root / "pyproject.toml", root, extras=["gpu"], groups=["dev"]).including(["papermill"])
+    wanted = from_file(root / "pyproject.toml", root).including(["papermill"])
     lock = resolve(wanted, AMD64, cache)
-    assert [wheel.name for wheel in lock.wheels] == ["dep", "devtool", "gpu", "papermill"]
+    assert [wheel.name for wheel in lock.wheels] == ["dep", "papermill"]
     assert codes(lock) == ["python-differs"]
 
 

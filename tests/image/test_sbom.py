@@ -175,24 +175,6 @@ def test_any_lock_gives_a_valid_document(wheels: list[Wheel], licenses: list[str
     assert {wheel.name for wheel in wheels} <= {component["name"] for component in document["components"]}
 
 
-def test_referrer() -> None:
-    image = replace(oci.Descriptor.of(oci.MANIFEST, b"image"), platform=oci.Platform("amd64"))
-    data = sbom.document(WHEELS, BASE, "0.1.0")
-    document = oci.Descriptor.of(sbom.MEDIA_TYPE, data)
-    assert json.loads(sbom.referrer(document, image)) == {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "artifactType": "application/vnd.cyclonedx+json",
-        "config": {
-            "mediaType": "application/vnd.oci.empty.v1+json",
-            "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
-            "size": 2,
-        },
-        "layers": [{"mediaType": sbom.MEDIA_TYPE, "digest": oci.digest_of(data), "size": len(data)}],
-        "subject": {"mediaType": oci.MANIFEST, "digest": oci.digest_of(b"image"), "size": 5},
-    }
-
-
 # --- licences that wheels declare
 
 

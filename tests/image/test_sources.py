@@ -164,17 +164,10 @@ def test_plain_lines_come_through_as_they_are(
 # --- pyproject.toml
 
 
-def test_a_pyproject_is_handed_on_with_extras_and_groups(tmp_path: Path) -> None:
-    text = (
-        '[project]\nname="x"\nversion="1"\nrequires-python=">=3.10"\n'
-        '[project.optional-dependencies]\nGPU=["a"]\n[dependency-groups]\ndev=["b"]\n'
-    )
-    path = written(tmp_path, "pyproject.toml", text)
-    wanted = from_file(path, tmp_path, extras=["gpu"], groups=["dev"])
-    assert (wanted.project, wanted.extras, wanted.groups, wanted.python) == (path, ("gpu",), ("dev",), ">=3.10")
-    with pytest.raises(InvalidInput, match="no extra 'cpu'") as caught:
-        from_file(path, tmp_path, extras=["cpu"])
-    assert caught.value.hint == "There are GPU."
+def test_a_pyproject_is_handed_on(tmp_path: Path) -> None:
+    path = written(tmp_path, "pyproject.toml", '[project]\nname="x"\nversion="1"\nrequires-python=">=3.10"\n')
+    wanted = from_file(path, tmp_path)
+    assert (wanted.project, wanted.python) == (path, ">=3.10")
 
 
 @pytest.mark.parametrize(

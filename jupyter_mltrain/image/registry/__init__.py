@@ -2,7 +2,7 @@
 
 Each in a room of its own::
 
-    client        the registry: manifests, blobs, referrers
+    client        the registry: manifests and blobs
     uploads       one blob on its way there: mounted, or sent
     downloads     one blob on its way here
     transport     one request: where to, with which authorisation
@@ -14,7 +14,7 @@ Each in a room of its own::
 from __future__ import annotations
 
 from .. import http  # noqa: F401 - before anybody imports httpx
-from .client import ABSENT, ANY, Referrer, Registry
+from .client import ABSENT, ANY, Registry
 from .credentials import ConfigFiles, Credentials, Given, Login
 from .options import Backoff, Options
 
@@ -27,6 +27,5 @@ __all__ = [
     "Given",
     "Login",
     "Options",
-    "Referrer",
     "Registry",
 ]

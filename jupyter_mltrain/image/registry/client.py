@@ -1,4 +1,4 @@
-"""A registry: manifests, blobs, and what refers to them.
+"""A registry: manifests and blobs.
 
 Source: OCI distribution specification 1.1, https://github.com/opencontainers/distribution-spec
 """
@@ -6,13 +6,10 @@ Source: OCI distribution specification 1.1, https://github.com/opencontainers/di
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from io import BytesIO
 from types import TracebackType
-from typing import Any, Final
-
-import httpx
+from typing import Final
 
 from ...errors import RegistryError
 from .. import oci
@@ -34,16 +31,6 @@ ABSENT: Final = ""
 """For `Registry.put_manifest`: there was no such tag."""
 
 _ACCEPT: Final = ", ".join(sorted(oci.MANIFESTS) + sorted(oci.INDEXES))
-_MOST_PAGES: Final = 100
-_INDEX_TRIES: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Referrer:
-    """A manifest about another: a signature, an SBOM. ``kind`` is its artifact type."""
-
-    descriptor: Descriptor
-    kind: str
 
 
 class Registry:
@@ -101,22 +88,6 @@ class Registry:
         what = f"Looking for {short(digest)} in {repository!r}"
         call = self._call("HEAD", repository, f"blobs/{digest}", what, expect=(200, 404))
         return self._transport.ask(call).status == 200
-
-    def blobs_of(self, repository: str, version: str) -> frozenset[str]:
-        """Return the digests of the blobs that a manifest, or those of an index, are made of; none if it is not there.
-
-        The repository has these as long as it has the manifest: one request in place of one for each layer.
-        """
-        what = f"Pulling {_name(repository, version)}"
-        call = self._call("GET", repository, f"manifests/{version}", what, expect=(200, 404))
-        answer = self._transport.ask(call)
-        if answer.status == 404:
-            return frozenset()
-        descriptor, content = self._verified(call, version, answer)
-        if descriptor.media_type in oci.INDEXES:
-            found = (self.blobs_of(repository, each["digest"]) for each in _manifests(content))
-            return frozenset().union(*found)
-        return _blobs(content)
 
     def download_blob(
         self,
@@ -190,28 +161,11 @@ class Registry:
             self._check_unmoved(repository, version, {digest})
         return digest
 
-    def put_referrer(self, repository: str, manifest: bytes, media_type: str) -> str:
-        """Store a manifest that has a ``subject``, so that `referrers` finds it, and return its digest."""
-        digest = oci.digest_of(manifest)
-        answer = self._put(repository, digest, manifest, media_type)
-        if "oci-subject" not in answer.headers:
-            document = json.loads(manifest)
-            self._add_to_fallback(repository, document["subject"]["digest"], _entry(document, manifest, media_type))
-        return digest
-
-    def referrers(self, repository: str, digest: str, kind: str = "") -> tuple[Referrer, ...]:
-        """Return the manifests about another, of one kind or all; by the fallback tag where it has no other way."""
-        found = self._referrers(repository, digest)
-        entries = found if found is not None else self._fallback(repository, digest)
-        every = tuple(Referrer(Descriptor.from_dict(each), str(each.get("artifactType", ""))) for each in entries)
-        return tuple(each for each in every if kind in ("", each.kind))
-
-    def _put(self, repository: str, version: str, manifest: bytes, media_type: str) -> Answer:
+    def _put(self, repository: str, version: str, manifest: bytes, media_type: str) -> None:
         what = f"Pushing {_name(repository, version)}"
         path, headers = f"{repository}/manifests/{version}", {"Content-Type": media_type}
         answer = self._transport.ask(Call("PUT", path, what, push(repository), (200, 201, 202), headers, manifest))
         self._check_digest(what, oci.digest_of(manifest), answer)
-        return answer
 
     def _head(self, repository: str, version: str, scopes: Scopes) -> Descriptor | None:
         what = f"Looking for {_name(repository, version)}"
@@ -255,41 +209,6 @@ class Registry:
                 code="registry-moved",
             )
 
-    def _referrers(self, repository: str, digest: str) -> list[Mapping[str, Any]] | None:
-        """Return what the registry's own list has; None where it has no such lists."""
-        what = f"Looking for what is about {short(digest)} in {repository!r}"
-        path = f"{repository}/referrers/{digest}"
-        found: list[Mapping[str, Any]] = []
-        for _ in range(_MOST_PAGES):
-            call = Call("GET", path, what, pull(repository), (200, 400, 404, 405), {"Accept": oci.INDEX})
-            answer = self._transport.ask(call)
-            if answer.status != 200 or not _media_type(answer).startswith(oci.INDEX):
-                return None
-            found += _manifests(answer.body)
-            path = _next(answer)
-            if not path:
-                break
-        return found
-
-    def _fallback(self, repository: str, digest: str) -> list[Mapping[str, Any]]:
-        tag = _fallback_tag(digest)
-        if self._head(repository, tag, pull(repository)) is None:
-            return []
-        return _manifests(self.get_manifest(repository, tag)[1])
-
-    def _add_to_fallback(self, repository: str, subject: str, entry: Mapping[str, Any]) -> None:
-        """Add to the list that stands for the registry's own, as the specification says under "Referrers Tag Schema".
-
-        Two that add at once may lose one entry: whoever does not find its own afterwards adds it again.
-        """
-        tag = _fallback_tag(subject)
-        for _ in range(_INDEX_TRIES):
-            entries = self._fallback(repository, subject)
-            if any(each["digest"] == entry["digest"] for each in entries):
-                return
-            index = {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": [*entries, entry]}
-            self.put_manifest(repository, tag, oci.to_bytes(index), oci.INDEX)
-
     def _call(
         self,
         method: str,
@@ -310,10 +229,6 @@ def _media_type(answer: Answer) -> str:
     return answer.headers.get("content-type", "").partition(";")[0].strip()
 
 
-def _fallback_tag(digest: str) -> str:
-    return digest.replace(":", "-")
-
-
 def _stated(manifest: bytes, otherwise: str) -> str:
     """Return what a manifest says that it is; ``""`` where it is none."""
     try:
@@ -321,35 +236,3 @@ def _stated(manifest: bytes, otherwise: str) -> str:
     except (ValueError, AttributeError, RecursionError):
         return ""
     return stated if isinstance(stated, str) else ""
-
-
-def _manifests(index: bytes) -> list[Mapping[str, Any]]:
-    """Return the descriptors of an index; what is none is left out."""
-    try:
-        entries = json.loads(index)["manifests"]
-        return [each for each in entries if {"mediaType", "digest", "size"} <= each.keys()]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return []
-
-
-def _blobs(manifest: bytes) -> frozenset[str]:
-    """Return the digests of the blobs of a manifest; none where it is none."""
-    try:
-        document = json.loads(manifest)
-        return frozenset(str(each["digest"]) for each in (document["config"], *document["layers"]))
-    except (ValueError, KeyError, TypeError):
-        return frozenset()
-
-
-def _entry(document: Mapping[str, Any], manifest: bytes, media_type: str) -> Mapping[str, Any]:
-    """Return what a list of referrers has about a manifest."""
-    kind = document.get("artifactType") or document.get("config", {}).get("mediaType", "")
-    annotations = document.get("annotations") or {}
-    described = Descriptor(media_type, oci.digest_of(manifest), len(manifest), annotations).to_dict()
-    return {**described, "artifactType": kind}
-
-
-def _next(answer: Answer) -> str:
-    """Return the address of the next page, or ``""``."""
-    link = httpx.Response(200, headers={"Link": answer.headers.get("link", "")}).links.get("next", {})
-    return str(link.get("url", ""))

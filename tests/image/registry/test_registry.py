@@ -16,7 +16,7 @@ import pytest
 from jupyter_mltrain.errors import RegistryError, StorageError
 from jupyter_mltrain.image import oci
 from jupyter_mltrain.image.progress import Progress
-from jupyter_mltrain.image.registry import ABSENT, Registry
+from jupyter_mltrain.image.registry import ABSENT
 from tests.image.fault_proxy import fault_proxy
 from tests.image.registry_client import KiB, MiB, client, make_blob, push_image
 from tests.image.registry_server import RegistryServer, registry_server
@@ -190,17 +190,6 @@ def test_an_index_of_platforms(registry: RegistryServer, tmp_path: Path) -> None
         assert here.get_manifest("me/model", "1") == (oci.Descriptor(oci.INDEX, stored, len(index)), index)
 
 
-def test_the_blobs_of_an_image(registry: RegistryServer, tmp_path: Path) -> None:
-    with client(registry.host) as here:
-        assert here.blobs_of("me/model", "1") == frozenset()
-        digest, manifest = push_image(here, "me/model", "1", tmp_path)
-        index = oci.index([oci.Descriptor(oci.MANIFEST, digest, len(manifest))], {})
-        here.put_manifest("me/model", "2", index, oci.INDEX)
-        document = json.loads(manifest)
-        expected = {document["config"]["digest"], document["layers"][0]["digest"]}
-        assert here.blobs_of("me/model", "1") == here.blobs_of("me/model", "2") == expected
-
-
 def test_connections_are_used_again(registry: RegistryServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[object] = []
     connect = socket.create_connection
@@ -294,35 +283,3 @@ def test_a_read_only_registry(tmp_path: Path) -> None:
             with pytest.raises(RegistryError) as caught:
                 attempt()
             assert caught.value.code == "registry-read-only"
-
-
-def test_a_referrer_is_found_by_the_tag_that_stands_for_the_list(registry: RegistryServer, tmp_path: Path) -> None:
-    """Debian's registry has no lists of referrers."""
-    with client(registry.host) as here:
-        digest, manifest = push_image(here, "me/model", "1", tmp_path)
-        assert here.referrers("me/model", digest) == ()
-        subject = oci.Descriptor(oci.MANIFEST, digest, len(manifest))
-        stored = [here.put_referrer("me/model", about(here, subject, kind, tmp_path), oci.MANIFEST) for kind in "ab"]
-        again = here.put_referrer("me/model", about(here, subject, "a", tmp_path), oci.MANIFEST)
-        assert [(each.descriptor.digest, each.kind) for each in here.referrers("me/model", digest)] == [
-            (stored[0], "a"),
-            (stored[1], "b"),
-        ]
-        assert [each.kind for each in here.referrers("me/model", digest, "b")] == ["b"]
-    assert again == stored[0]
-
-
-def about(here: Registry, subject: oci.Descriptor, kind: str, folder: Path) -> bytes:
-    empty = oci.Descriptor.of(oci.EMPTY, b"{}")
-    (folder / "empty").write_bytes(b"{}")
-    here.ensure_blob("me/model", empty, folder / "empty")
-    return oci.to_bytes(
-        {
-            "schemaVersion": 2,
-            "mediaType": oci.MANIFEST,
-            "artifactType": kind,
-            "config": empty.to_dict(),
-            "layers": [],
-            "subject": subject.to_dict(),
-        }
-    )

@@ -76,6 +76,14 @@ export interface Device {
   taints: readonly string[];
 }
 
+/** The body of `POST images/dockerfile` and `POST images/dockerfile/save`. */
+export interface DockerfileRequest {
+  submission: Submission;
+  image?: ImageOptions;
+  /** Hand it out in spite of findings that are errors. */
+  force?: boolean;
+}
+
 /** What went wrong: the body of every answer from 400 on, and of an `error` message. */
 export interface Error {
   /** A stable word, e.g. `not-found`. */
@@ -141,6 +149,8 @@ export interface ImageBuild {
   notebook: string;
   /** Where it goes; empty: only into the server's cache. */
   repository: string;
+  /** Hash of the program that is in it; empty: nobody has looked yet. */
+  program: string;
   state: "waiting" | "running" | "succeeded" | "failed" | "cancelled";
   /** It was told to stop, and will at its next step. */
   cancelling: boolean;
@@ -168,7 +178,7 @@ export interface ImageLayer {
   /** Of the base; of one large wheel; of all small ones; interpreter, kernel, runner; the notebook and its files. */
   kind: "base" | "wheel" | "wheels" | "environment" | "program";
   title: string;
-  /** The registry has it; the server has its bytes; its digest is known, its bytes would be made; nobody made it. */
+  /** The registry has it; the server has its bytes; its digest is known, its bytes are elsewhere; nobody made it. */
   state: "present" | "cached" | "known" | "new";
   digest: string;
   /** Bytes as they travel; null: not known before it was made. */
@@ -615,6 +625,14 @@ export interface SampleRun {
 /** The gallery, the best one first. */
 export interface Samples {
   samples: readonly Sample[];
+}
+
+/** A Dockerfile that lies beside its notebook. */
+export interface SavedDockerfile {
+  /** Of the folder or the archive, as the contents manager names it. */
+  path: string;
+  /** `archive`: a .tar.gz of the folder, where contents are no files, and so know neither links nor modes. */
+  kind: "folder" | "archive";
 }
 
 /** Text to append to a stream output. */

@@ -24,6 +24,7 @@ HEADER = "// Made by tools/make_types.py from jupyter_mltrain/server/wire: chang
 RECEIVED = (
     wire.Submission,
     wire.Resubmission,
+    wire.DockerfileRequest,
     wire.ExportRequest,
     wire.ImageOptions,
     wire.ImagePlanRequest,

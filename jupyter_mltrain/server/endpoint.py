@@ -32,6 +32,7 @@ Verb = Callable[..., Awaitable[Any]]
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
+ARCHIVE: Final = "application/gzip"
 BACKEND: Final = (501, 502, 504, 507)
 """What a verb that needs a backend may answer: it is not installed, does not answer, not in time, has no room."""
 

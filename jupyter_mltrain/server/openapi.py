@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from ..model.spec import json_schema
 from ..service.version import package_version
 from . import wire
-from .endpoint import JSON, TEXT, Endpoint
+from .endpoint import ARCHIVE, JSON, TEXT, Endpoint
 from .handlers.base import ROOT, Handler
 from .routes import ROUTES, parameters
 
@@ -92,6 +92,8 @@ def _responses(endpoint: Endpoint) -> Iterable[tuple[str, dict[str, Any]]]:
     good: dict[str, Any] = {"description": responses[endpoint.status]}
     if endpoint.media == TEXT:
         good["content"] = {TEXT: {"schema": {"type": "string"}}}
+    elif endpoint.media == ARCHIVE:
+        good["content"] = {ARCHIVE: {"schema": {"type": "string", "format": "binary"}}}
     elif endpoint.types.answer is not None:
         good["content"] = {JSON: {"schema": _reference(endpoint.types.answer)}}
     if endpoint.status == 201 and endpoint.types.answer in (wire.JobSummary, wire.ImageBuild):

@@ -48,7 +48,7 @@ async def notebook_file(contents: Any, path: str, include: Collection[str] = ())
 
     await require_file(contents, path, what="notebook", field="notebook")
     if isinstance(contents, FileManagerMixin) and path.endswith(_SUFFIX):
-        yield await asyncio.to_thread(_file, contents, path)
+        yield await asyncio.to_thread(file_of, contents, path)
         return
     with tempfile.TemporaryDirectory(prefix="mltrain-") as temporary:
         folder = Path(temporary) / (PurePosixPath(path).parent.name or "contents")
@@ -80,7 +80,7 @@ async def require_file(contents: Any, path: str, *, what: str = "file", field: s
         if not await ensure_async(contents.file_exists(path)):
             raise NotFound(f"There is no {what} {path!r}", hint="Was it saved, or renamed?", field=field)
     if isinstance(contents, FileManagerMixin):
-        await asyncio.to_thread(_file, contents, path)
+        await asyncio.to_thread(file_of, contents, path)
 
 
 def _check(path: str) -> None:
@@ -103,7 +103,7 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def _file(contents: Any, path: str) -> Path:
+def file_of(contents: Any, path: str) -> Path:
     """Return the file of a contents path, which has to lie below the root also when all links are followed."""
     with contents_errors(path):
         file = Path(contents._get_os_path(path))
@@ -172,6 +172,6 @@ async def remove_half_written(contents: Any, path: str) -> None:
     """Remove what a failed ``save`` has left, as far as that can be done."""
     with suppress(Exception):
         if isinstance(contents, FileManagerMixin):
-            await asyncio.to_thread(_file(contents, path).unlink, missing_ok=True)
+            await asyncio.to_thread(file_of(contents, path).unlink, missing_ok=True)
         else:
             await ensure_async(contents.delete_file(path))

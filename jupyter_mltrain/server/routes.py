@@ -30,6 +30,8 @@ ROUTES: Final[dict[str, type[Handler]]] = {
     "images": images.ImagesHandler,
     "images/plan": images.ImagePlanHandler,
     "images/settings": images.ImageSettingsHandler,
+    "images/dockerfile": images.DockerfileHandler,
+    "images/dockerfile/save": images.SaveDockerfileHandler,
     "images/{id}": images.ImageHandler,
     "backends": places.BackendsHandler,
     "devices": places.DevicesHandler,

@@ -13,6 +13,7 @@ export function build(id: string, changes: Partial<ImageBuild> = {}): ImageBuild
     id,
     notebook: 'work/train.ipynb',
     repository: 'registry.example.com/team/train',
+    program: '',
     state: 'running',
     cancelling: false,
     position: null,

@@ -117,7 +117,7 @@ def authorizer(jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch) -> Recorder:
 EXECUTE = {
     *("jobs", "jobs/{id}/resubmit", "samples/{name}/run"),
     *("plans", "plans/export"),
-    *("images", "images/plan"),
+    *("images", "images/plan", "images/dockerfile", "images/dockerfile/save"),
 }
 
 

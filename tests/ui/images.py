@@ -76,6 +76,7 @@ def build(notebook: str, **changes: Any) -> dict[str, Any]:
         "id": "b1",
         "notebook": notebook,
         "repository": "registry.example.com/team/train",
+        "program": "",
         "state": "running",
         "cancelling": False,
         "position": None,

@@ -16,7 +16,7 @@ from tornado.web import HTTPError, RequestHandler
 
 from ...errors import MltrainError
 from ..encoding import to_json, to_utf8
-from ..endpoint import JSON, TEXT, Endpoint
+from ..endpoint import ARCHIVE, JSON, TEXT, Endpoint
 from ..errors import describe, foreseen, incident
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ class Handler(ErrorAnswers, APIHandler):
 
     async def answer(self, endpoint: Endpoint, result: Any) -> None:
         """Send what a verb returned."""
-        if endpoint.media == TEXT:
-            await self._stream(result)
+        if endpoint.media in (ARCHIVE, TEXT):
+            await self._stream(endpoint.media, result)
         elif endpoint.types.answer is None:
             self.set_status(204)
             await self.finish()
@@ -93,14 +93,14 @@ class Handler(ErrorAnswers, APIHandler):
             # A notebook with its outputs can have megabytes.
             await self.finish(await asyncio.to_thread(to_json, result))
 
-    async def _stream(self, texts: AsyncGenerator[str]) -> None:
-        """Send a text of any length piece by piece, as fast as the client takes it."""
-        media = f"{TEXT}; charset=utf-8"
+    async def _stream(self, media: str, pieces: AsyncGenerator[str | bytes]) -> None:
+        """Send what may be of any length piece by piece, as fast as the client takes it."""
+        media = f"{media}; charset=utf-8" if media == TEXT else media
         self.set_header("Content-Type", media)
-        async with aclosing(texts):
+        async with aclosing(pieces):
             with suppress(StreamClosedError):  # the client has gone
-                async for text in texts:
-                    self.write(to_utf8(text))
+                async for piece in pieces:
+                    self.write(to_utf8(piece) if isinstance(piece, str) else piece)
                     await self.flush()
                 await self.finish(set_content_type=media)
 

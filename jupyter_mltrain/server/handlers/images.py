@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from ..endpoint import BACKEND, endpoint
+from ..endpoint import ARCHIVE, BACKEND, endpoint
 from .base import Handler
 
 if TYPE_CHECKING:
@@ -41,6 +44,26 @@ class ImageSettingsHandler(Handler):
     async def get(self, query: queries.NotebookQuery) -> wire.ImageSettings:
         """Say what is set about images, and which files beside a notebook tell packages."""
         return await self.managers.images.settings(query.notebook)
+
+
+class DockerfileHandler(Handler):
+    """``images/dockerfile``."""
+
+    @endpoint("execute", errors=(404, 409, *BACKEND), media=ARCHIVE)
+    async def post(self, body: wire.DockerfileRequest) -> AsyncGenerator[bytes]:
+        """Return the Dockerfile of a notebook's image with the folder that it is built in, as a .tar.gz."""
+        name = f"{PurePosixPath(body.submission.notebook).stem}-image.tar.gz"
+        self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='')}")
+        return self.managers.dockerfiles.archive(body)
+
+
+class SaveDockerfileHandler(Handler):
+    """``images/dockerfile/save``."""
+
+    @endpoint("execute", status=201, errors=(404, 409, *BACKEND))
+    async def post(self, body: wire.DockerfileRequest) -> wire.SavedDockerfile:
+        """Write the Dockerfile of a notebook's image beside it, with the folder that it is built in."""
+        return await self.managers.dockerfiles.save(body)
 
 
 class ImageHandler(Handler):

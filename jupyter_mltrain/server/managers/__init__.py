@@ -11,6 +11,7 @@ from ..services import Services
 if TYPE_CHECKING:
     from ..config import Mltrain
     from ..stream.hub import Hub
+    from .dockerfiles import DockerfilesManager
     from .images import ImagesManager
     from .jobs import JobsManager
     from .places import PlacesManager
@@ -68,6 +69,13 @@ class Managers:
         from .images import ImagesManager
 
         return ImagesManager(self)
+
+    @cached_property
+    def dockerfiles(self) -> DockerfilesManager:
+        """Images for other builders."""
+        from .dockerfiles import DockerfilesManager
+
+        return DockerfilesManager(self)
 
     async def hub(self) -> Hub:
         """Return what follows jobs for all WebSockets."""

@@ -22,7 +22,7 @@ from .. import wire
 from ..errors import foreseen, incident
 from ..paths import require_file
 from ..stream.builds import Build, Builds
-from ..views import findings_view, image_plan_view
+from ..views import image_plan_view
 
 if TYPE_CHECKING:
     from . import Managers
@@ -40,12 +40,14 @@ class ImagesManager:
     ----------
     builds:
         Those that run or wait, and the last ones.
+    plans:
+        Turns for what asks resolvers and registries.
     """
 
     def __init__(self, managers: Managers) -> None:
         self.builds = Builds()
         self._managers = managers
-        self._plans = asyncio.Semaphore(managers.config.max_plans)
+        self.plans = asyncio.Semaphore(managers.config.max_plans)
         self._turns = asyncio.Semaphore(managers.config.max_builds)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._tokens: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -73,22 +75,12 @@ class ImagesManager:
     async def plan(self, wanted: wire.ImagePlanRequest) -> wire.ImagePlan:
         """Return what a build would do."""
         plans = self._managers.plans
-        async with plans.request(wanted.submission, _beside(wanted.image)) as (service, request):
-            options = _options(wanted.image, request)
+        async with plans.request(wanted.submission, beside(wanted.image)) as (service, request):
+            options = options_of(wanted.image, request)
             await plans.check(service, request)
-            async with self._plans:  # plans of jobs do not wait for resolvers and registries
+            async with self.plans:  # plans of jobs do not wait for resolvers and registries
                 plan = await service.plan_image(request, options)
         return await asyncio.to_thread(image_plan_view, plan)
-
-    async def dockerfile(self, wanted: wire.ExportRequest) -> wire.Export:
-        """Return the Dockerfile of a notebook's image."""
-        plans = self._managers.plans
-        image = wanted.image or wire.ImageOptions()
-        async with plans.request(wanted.submission, _beside(image)) as (service, request):
-            await plans.check(service, request)
-            async with self._plans:
-                found = await service.export(request, wanted.what, None, image=_options(image, request))
-        return wire.Export(text=found.text, findings=findings_view(found.findings))
 
     def list(self) -> wire.ImageBuilds:
         """Return all builds, newest first."""
@@ -115,9 +107,9 @@ class ImagesManager:
 
     async def _start(self, build_id: str, wanted: wire.ImageRequest) -> Build:
         async with AsyncExitStack() as stack:
-            opened = self._managers.plans.request(wanted.submission, _beside(wanted.image))
+            opened = self._managers.plans.request(wanted.submission, beside(wanted.image))
             service, request = await stack.enter_async_context(opened)
-            options = _options(wanted.image, request)
+            options = options_of(wanted.image, request)
             await self._managers.plans.check(service, request)
             build = self.builds.add(build_id, wanted.submission.notebook, wanted.image.repository)
             make = partial(service.build_image, request, options, force=wanted.force)
@@ -171,11 +163,12 @@ def _build_id(token: str | None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _beside(image: wire.ImageOptions) -> tuple[str, ...]:
+def beside(image: wire.ImageOptions) -> tuple[str, ...]:
+    """Return the names of the files beside the notebook that an image is made with."""
     return (image.environment,) if image.environment else ()
 
 
-def _options(image: wire.ImageOptions, request: Request) -> ImageRequest:
+def options_of(image: wire.ImageOptions, request: Request) -> ImageRequest:
     """Return the options as the service takes them. Raises ``InvalidInput``, with the field."""
     for platform in image.platforms:
         _parsed(Platform.parse, platform, "platforms")

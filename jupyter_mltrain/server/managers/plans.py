@@ -90,7 +90,7 @@ class PlansManager:
         from ...service.copies import export
 
         if request.what == "dockerfile":
-            return await self._managers.images.dockerfile(request)
+            return await self._managers.dockerfiles.text(request)
         async with self.open(request.submission, job_id=_job_id(request.submission)) as plan:
             found = await asyncio.to_thread(export, plan, request.what, None)
         return wire.Export(text=found.text, findings=findings_view(found.findings))

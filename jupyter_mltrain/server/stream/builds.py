@@ -75,6 +75,7 @@ class Build:
         if self.cancelled:
             raise Cancelled
         self._expected = _expected(plan)
+        self._loop.call_soon_threadsafe(lambda: self._change(program=plan.program))
 
     def report(self, progress: Progress) -> None:
         """Take progress, from any thread. Raises ``Cancelled`` when somebody has cancelled the build."""

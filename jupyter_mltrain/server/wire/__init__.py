@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from .base import Wire
 from .errors import Error
-from .images import BuiltImage, ImageBuild, ImageBuilds, ImageLayer, ImagePlan, ImageSettings, ImageStep, PlatformPlan
+from .images import (
+    BuiltImage,
+    ImageBuild,
+    ImageBuilds,
+    ImageLayer,
+    ImagePlan,
+    ImageSettings,
+    ImageStep,
+    PlatformPlan,
+    SavedDockerfile,
+)
 from .jobs import (
     Condition,
     Event,
@@ -53,7 +63,16 @@ from .messages import (
 )
 from .places import BackendInfo, Backends, Device, Inventory, Sample, SampleCopy, Samples
 from .plans import Export, Finding, Plan
-from .requests import ExportRequest, ImageOptions, ImagePlanRequest, ImageRequest, Resubmission, SampleRun, Submission
+from .requests import (
+    DockerfileRequest,
+    ExportRequest,
+    ImageOptions,
+    ImagePlanRequest,
+    ImageRequest,
+    Resubmission,
+    SampleRun,
+    Submission,
+)
 
 __all__ = [
     "BackendInfo",
@@ -64,6 +83,7 @@ __all__ = [
     "ClientMessage",
     "Condition",
     "Device",
+    "DockerfileRequest",
     "Error",
     "ErrorMessage",
     "Event",
@@ -115,6 +135,7 @@ __all__ = [
     "SampleCopy",
     "SampleRun",
     "Samples",
+    "SavedDockerfile",
     "StreamText",
     "Submission",
     "Subscribe",

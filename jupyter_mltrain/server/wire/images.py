@@ -29,7 +29,7 @@ class ImageLayer(Wire):
     """Of the base; of one large wheel; of all small ones; interpreter, kernel, runner; the notebook and its files."""
     title: str
     state: Literal["present", "cached", "known", "new"]
-    """The registry has it; the server has its bytes; its digest is known, its bytes would be made; nobody made it."""
+    """The registry has it; the server has its bytes; its digest is known, its bytes are elsewhere; nobody made it."""
     digest: str = ""
     size: int | None = None
     """Bytes as they travel; null: not known before it was made."""
@@ -66,6 +66,15 @@ class ImagePlan(Wire):
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     refused: bool
+
+
+class SavedDockerfile(Wire):
+    """A Dockerfile that lies beside its notebook."""
+
+    path: str
+    """Of the folder or the archive, as the contents manager names it."""
+    kind: Literal["folder", "archive"]
+    """``archive``: a .tar.gz of the folder, where contents are no files, and so know neither links nor modes."""
 
 
 class ImageStep(Wire):
@@ -113,6 +122,8 @@ class ImageBuild(Wire):
     """Path as the contents manager names it."""
     repository: str
     """Where it goes; empty: only into the server's cache."""
+    program: str = ""
+    """Hash of the program that is in it; empty: nobody has looked yet."""
     state: Literal["waiting", "running", "succeeded", "failed", "cancelled"]
     cancelling: bool = False
     """It was told to stop, and will at its next step."""

@@ -84,6 +84,15 @@ class ImageRequest(Wire):
     """Idempotency: two requests with one token make one build."""
 
 
+class DockerfileRequest(Wire):
+    """The body of ``POST images/dockerfile`` and ``POST images/dockerfile/save``."""
+
+    submission: Submission
+    image: ImageOptions = ImageOptions()
+    force: bool = False
+    """Hand it out in spite of findings that are errors."""
+
+
 class SampleRun(Wire):
     """The body of ``POST samples/{name}/run``."""
 

@@ -21,6 +21,8 @@ export const CommandIDs = {
   runNow: 'mltrain:run-now',
   /** Write the notebook as a Python script beside it. */
   exportScript: 'mltrain:export-script',
+  /** `{path}`: show what is known of the image of a notebook. */
+  openImage: 'mltrain:open-image',
   /** `{id, name?, tab?}` */
   openJob: 'mltrain:open-job',
   showPanel: 'mltrain:show-panel',
@@ -78,7 +80,7 @@ function addNotebookCommands(options: ICommandOptions): void {
   };
   commands.addCommand(CommandIDs.submit, {
     ...onNotebook(options, trans.__('Run this notebook as a training job'), (path, { job }) =>
-      opener.openSubmit(path, text(job))
+      opener.openSubmit(path, { job: text(job) })
     ),
     label: trans.__('Submit as training job'),
     icon: trainIcon
@@ -88,6 +90,12 @@ function addNotebookCommands(options: ICommandOptions): void {
       manager.submit(submission(path))
     ),
     label: trans.__('Train with Defaults')
+  });
+  commands.addCommand(CommandIDs.openImage, {
+    label: trans.__('Show Image of Notebook'),
+    describedBy: describe({ path: { type: 'string', description: trans.__('Path of the notebook') } }, ['path']),
+    isEnabled: ({ path }) => text(path) !== undefined,
+    execute: ({ path }) => opener.openSubmit(text(path) ?? '', { preview: 'image' })
   });
   commands.addCommand(CommandIDs.exportScript, {
     ...onNotebook(options, trans.__('Write what would run as a Python script beside the notebook'), path =>

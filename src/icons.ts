@@ -46,9 +46,13 @@ export const phaseIcons: Readonly<Record<string, LabIcon>> = {
 };
 
 /** One shape for each state of an image's layer: told apart without colours. */
-export const layerIcons: Readonly<Record<'present' | 'cached' | 'missing' | 'moving', LabIcon>> = {
+export const layerIcons: Readonly<Record<'present' | 'cached' | 'known' | 'missing' | 'moving', LabIcon>> = {
   present: phaseIcons.Succeeded,
   cached: shape('cached', '<path d="M2 3h12v3.500H2zM3 8h10v5.500H3zm3.500 1.500V11h3V9.500z" fill-rule="evenodd"/>'),
+  known: shape(
+    'known',
+    '<path d="M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zm0 1.500a4.5 4.500 0 0 1 0 9z" fill-rule="evenodd"/>'
+  ),
   missing: phaseIcons.Queued,
   moving: shape('moving', '<path d="M8 1.500 13.500 7.500H10V14H6V7.500H2.500z"/>')
 };

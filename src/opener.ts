@@ -21,9 +21,22 @@ export interface IOpener {
   /** Emitted when another job's tab has come to the front. */
   readonly currentJobChanged: ISignal<unknown, unknown>;
   showPanel(): void;
-  /** `job`: id of the job whose values the form is filled with. */
-  openSubmit(path: string, job?: string): void;
+  openSubmit(path: string, options?: IOpenSubmitOptions): void;
   openJob(id: string, options?: IOpenJobOptions): Promise<void>;
+}
+
+/** How the form of a notebook is opened. */
+export interface IOpenSubmitOptions {
+  /** Id of the job whose values it is filled with. */
+  job?: string;
+  /** Name of the preview's tab to show. */
+  preview?: string;
+}
+
+/** What the form's widget can do when it is there already. */
+interface ISubmit {
+  fill?: (job: string) => void;
+  showPreview?: (name: string) => void;
 }
 
 /** How a job's tab is opened. */
@@ -73,14 +86,21 @@ export class Opener implements IOpener {
     this._options.app.shell.activateById(this._panel.id);
   }
 
-  openSubmit(path: string, job?: string): void {
+  openSubmit(path: string, options: IOpenSubmitOptions = {}): void {
     const known = this._find(this._submits, 'path', path);
-    const tab = known ?? this._addSubmit(path, job);
+    const tab = known ?? this._addSubmit(path, options);
     this._options.app.shell.activateById(tab.id);
-    if (known && job) {
-      void known.content.ready.then(() =>
-        (known.content.inner as { fill?: (job: string) => void } | null)?.fill?.(job)
-      );
+    if (known) {
+      const { job, preview } = options;
+      void known.content.ready.then(() => {
+        const inner = known.content.inner as ISubmit | null;
+        if (job) {
+          inner?.fill?.(job);
+        }
+        if (preview) {
+          inner?.showPreview?.(preview);
+        }
+      });
     }
   }
 
@@ -110,13 +130,14 @@ export class Opener implements IOpener {
     return panel;
   }
 
-  private _addSubmit(path: string, job?: string): Tab {
+  private _addSubmit(path: string, { job, preview }: IOpenSubmitOptions): Tab {
     const { app, notebooks, services, trans } = this._options;
     const load = async (tab: Tab): Promise<Widget> =>
       new (await import('./widgets/submit')).SubmitWidget({
         ...services,
         path,
         job,
+        preview,
         fileChanged: app.serviceManager.contents.fileChanged,
         ensureSaved: path => notebooks.ensureSaved(path),
         save: (path, extension, text) => notebooks.saveBeside(path, extension, text),

@@ -80,34 +80,63 @@ export function routeUrl(settings: ServerConnection.ISettings, parts: readonly s
 export async function request<T>(
   settings: ServerConnection.ISettings,
   parts: readonly string[],
-  { method = 'GET', query, body, signal }: IRequest = {}
+  options: IRequest = {}
 ): Promise<T> {
-  const init: RequestInit = { method, signal: signal ?? null };
-  if (body !== undefined) {
-    init.body = JSON.stringify(body);
-    init.headers = { 'Content-Type': 'application/json' };
-  }
-  const response = await send(routeUrl(settings, parts, query), init, settings);
+  const response = await send(settings, parts, options);
   const text = await response.text();
   const value = parse(text);
-  if (!response.ok) {
-    throw new TrainingError(errorBody(value) ?? foreign(response), response.status);
-  }
   if (text && value === undefined) {
     throw new TrainingError({ code: 'not-json', message: 'The answer is not JSON' }, response.status);
   }
   return value as T;
 }
 
-async function send(url: string, init: RequestInit, settings: ServerConnection.ISettings): Promise<Response> {
+/**
+ * Call a route and return the answer's bytes.
+ *
+ * @throws TrainingError
+ * @throws DOMException `AbortError`, if the signal says so
+ */
+export async function requestBytes(
+  settings: ServerConnection.ISettings,
+  parts: readonly string[],
+  options: IRequest = {}
+): Promise<Blob> {
+  const response = await send(settings, parts, options);
   try {
-    return await ServerConnection.makeRequest(url, init, settings);
+    return await response.blob();
   } catch (error) {
-    if (init.signal?.aborted) {
-      throw new DOMException('Aborted', 'AbortError');
-    }
-    throw new TrainingError({ code: 'unreachable', message: (error as Error).message });
+    throw unreachable(error, options.signal); // the connection broke on the way
   }
+}
+
+/** Return the answer of a route that says that all is well. */
+async function send(
+  settings: ServerConnection.ISettings,
+  parts: readonly string[],
+  { method = 'GET', query, body, signal }: IRequest
+): Promise<Response> {
+  const init: RequestInit = { method, signal: signal ?? null };
+  if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers = { 'Content-Type': 'application/json' };
+  }
+  let response: Response;
+  try {
+    response = await ServerConnection.makeRequest(routeUrl(settings, parts, query), init, settings);
+  } catch (error) {
+    throw unreachable(error, signal);
+  }
+  if (!response.ok) {
+    throw new TrainingError(errorBody(parse(await response.text())) ?? foreign(response), response.status);
+  }
+  return response;
+}
+
+function unreachable(error: unknown, signal?: AbortSignal): Error {
+  return signal?.aborted
+    ? new DOMException('Aborted', 'AbortError')
+    : new TrainingError({ code: 'unreachable', message: (error as Error).message });
 }
 
 function parse(text: string): unknown {

@@ -67,6 +67,12 @@ describe('commands on a notebook', () => {
     expect(opener.openSubmit.mock.calls.map(([opened]) => opened as unknown)).toEqual([path]);
   });
 
+  it('show its image, saved or not', async () => {
+    const { commands, opener } = setUp({}, { saved: false });
+    await commands.execute(CommandIDs.openImage, { path: 'a b/c.ipynb' });
+    expect(opener.openSubmit.mock.calls).toEqual([['a b/c.ipynb', { preview: 'image' }]]);
+  });
+
   it('do nothing while the user does not save, or picks none', async () => {
     const unsaved = setUp({}, { saved: false });
     await unsaved.commands.execute(CommandIDs.submit);

@@ -1,8 +1,9 @@
 import type { ServerConnection } from '@jupyterlab/services';
 
-import { request, routeUrl } from '../request';
+import { request, requestBytes, routeUrl } from '../request';
 import type {
   Backends,
+  DockerfileRequest,
   Events,
   Export,
   ExportRequest,
@@ -25,6 +26,7 @@ import type {
   SampleCopy,
   SampleRun,
   Samples,
+  SavedDockerfile,
   Submission
 } from '../types';
 
@@ -136,6 +138,16 @@ export class Api {
   /** Cancel a build; forget one that has ended. */
   deleteImage(id: string): Promise<void> {
     return request(this.settings, ['images', id], { method: 'DELETE' });
+  }
+
+  /** The Dockerfile of an image in the folder that it is built in: a .tar.gz. */
+  dockerfile(wanted: DockerfileRequest): Promise<Blob> {
+    return requestBytes(this.settings, ['images', 'dockerfile'], { method: 'POST', body: wanted });
+  }
+
+  /** Write the same beside the notebook. */
+  saveDockerfile(wanted: DockerfileRequest): Promise<SavedDockerfile> {
+    return this._post(['images', 'dockerfile', 'save'], wanted);
   }
 
   backends(): Promise<Backends> {

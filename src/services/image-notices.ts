@@ -2,6 +2,7 @@ import { Clipboard, Dialog, Notification, showErrorMessage } from '@jupyterlab/a
 import { PathExt } from '@jupyterlab/coreutils';
 import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
 
+import { CommandIDs } from '../commands';
 import { buildWords } from '../components/common/building';
 import type { ImageBuild } from '../types';
 import { isActive } from './images';
@@ -74,7 +75,10 @@ class BuildNotices {
       };
       Notification.emit(buildWords(build, trans), 'success', { autoClose: SHORT, actions: [copy] });
     } else if (build.state === 'failed') {
-      Notification.emit(this._about(build), 'error', { autoClose: false, actions: [this._details(build)] });
+      Notification.emit(this._about(build), 'error', {
+        autoClose: false,
+        actions: [this._details(build), this._open(build)]
+      });
     } else {
       Notification.emit(this._about(build), 'info', { autoClose: SHORT });
     }
@@ -103,6 +107,15 @@ class BuildNotices {
     return {
       label: trans.__('Details'),
       callback: () => void showErrorMessage(title, buildWords(build, trans), [Dialog.okButton()])
+    };
+  }
+
+  /** Where it was said what is built, and can be said anew. */
+  private _open({ notebook: path }: ImageBuild): Notification.IAction {
+    const { commands, trans } = this._options;
+    return {
+      label: trans.__('Open Image'),
+      callback: () => void commands.execute(CommandIDs.openImage, { path })
     };
   }
 

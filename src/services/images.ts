@@ -52,6 +52,21 @@ export class ImagesModel extends TopicModel {
     return build;
   }
 
+  /** Resolves when a build has ended; never, where this page hears no more of it. */
+  ended(id: string): Promise<ImageBuild> {
+    return new Promise(resolve => {
+      const look = (): void => {
+        const build = this._builds.find(one => one.id === id);
+        if (build && !isActive(build)) {
+          this.changed.disconnect(look);
+          resolve(build);
+        }
+      };
+      this.changed.connect(look);
+      look();
+    });
+  }
+
   /** Have a build stop. */
   cancel(id: string): Promise<void> {
     return this._api.deleteImage(id);

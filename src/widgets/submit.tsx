@@ -5,7 +5,7 @@ import { MessageLoop } from '@lumino/messaging';
 import { Signal, type ISignal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
-import { SubmitModel } from '../components/submit/model';
+import { PREVIEWS, SubmitModel } from '../components/submit/model';
 import { TabStore } from '../components/submit/store';
 import { SubmitView } from '../components/submit/SubmitView';
 import { preferences } from '../preferences';
@@ -31,6 +31,7 @@ export class SubmitWidget extends ReactWidget implements IStateful {
       }
     });
     fileChanged.connect(this._onFile);
+    this.showPreview(_options.preview);
   }
 
   /** What is to be brought back after a reload: the notebook, wherever it is by then. */
@@ -54,6 +55,14 @@ export class SubmitWidget extends ReactWidget implements IStateful {
   /** Fill the form with the values of a job. */
   fill(job: string): void {
     void this._model.fill(job);
+  }
+
+  /** Show one of the preview's tabs, by its name. */
+  showPreview(name: string | undefined): void {
+    const preview = PREVIEWS.find(one => one === name);
+    if (preview) {
+      this._model.showPreview(preview);
+    }
   }
 
   protected override render(): JSX.Element {
@@ -108,6 +117,8 @@ export namespace SubmitWidget {
     path: string;
     /** Id of a job whose values the form is filled with. */
     job?: string;
+    /** Name of the preview's tab that is shown at first. */
+    preview?: string;
     /** Emitted when a file was saved, among other things. */
     fileChanged: ISignal<unknown, Contents.IChangedArgs>;
     /** Offers to save the notebook where its editor has unsaved changes; false: the user wants to stop. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.image.ground import SmallGround, small_ground
+from tests.support import write_notebook
 from tests.ui.job import path_of
 from tests.ui.lab import LabServer
-from tests.ui.notebooks import write_quick
+from tests.ui.notebooks import with_language, write_quick
 from tests.ui.submit import SubmitForm
 from tests.ui.tab import NO_SERVER, Tab
 
@@ -161,13 +163,64 @@ def test_a_registry_that_is_away_and_comes_back(tab: Tab, ground: SmallGround, w
     expect(shown.get_by_label("Repository")).to_have_value(f"{ground.prefix}/{name}")
 
 
-def test_the_dockerfile_is_saved_beside_the_notebook(tab: Tab, ground: SmallGround, work: Path, name: str) -> None:
+def test_the_dockerfile_is_handed_out_with_its_folder(tab: Tab, ground: SmallGround, work: Path, name: str) -> None:
     open_image(tab, ground, work, name)
-    shown = SubmitForm(tab).show("Dockerfile")
-    expect(shown).to_contain_text("FROM ")
+    form = SubmitForm(tab)
+    shown = form.show("Dockerfile")
+    expect(shown).to_contain_text("It is built in its folder")
+    with tab.page.expect_download() as download:
+        shown.get_by_role("button", name="Download Dockerfile").click()
+    assert download.value.suggested_filename == f"{name}-image.tar.gz"
+    with tarfile.open(download.value.path()) as archive:
+        files = set(archive.getnames())
+        text = archive.extractfile(f"{name}-image/Dockerfile")
+        assert text is not None
+        content = text.read().decode()
+    assert "COPY environment/ /" in content
+    assert {f"{name}-image/{each}" for each in ("environment", "program", "requirements.txt", "runner")} < files
     shown.get_by_role("button", name="Save Dockerfile beside the notebook").click()
-    expect(tab.page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text=f"{name}.Dockerfile")).to_be_visible()
-    assert (work / f"{name}.Dockerfile").read_text().count("FROM ") >= 1
+    expect(tab.page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="Dockerfile")).to_be_visible()
+    expect(tab.page.locator(".jp-DirListing-item", has_text=f"{name}-image")).to_be_visible()
+    assert (work / f"{name}-image" / "Dockerfile").read_text() == content
+    assert (work / f"{name}-image" / "runner").is_dir()
+
+
+def test_what_looks_like_a_secret_is_handed_out_only_anyway(
+    tab: Tab, ground: SmallGround, work: Path, name: str
+) -> None:
+    notebook = with_language(write_notebook(work / f"{name}.ipynb", "key = 'AKIAQ7RXZ2LTV4NKPW3D'"))
+    form = SubmitForm.open(tab, path_of(tab, notebook))
+    shown = form.show("Dockerfile")
+    expect(shown.get_by_role("list", name="Findings")).to_be_visible()
+    expect(shown.get_by_role("button", name="Save Dockerfile beside the notebook", exact=True)).to_have_count(0)
+    shown.get_by_role("button", name="Save Dockerfile beside the notebook anyway").click()
+    expect(tab.page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="Dockerfile")).to_be_visible()
+    assert (work / f"{name}-image" / "Dockerfile").exists()
+
+
+def test_what_was_said_of_another_repository_is_gone(tab: Tab, ground: SmallGround, work: Path, name: str) -> None:
+    tab.expect_problem("status of 502")
+    shown = open_image(tab, ground, work, name)
+    shown.get_by_role("button", name="Build and push").click()
+    expect(shown.get_by_text("Image pushed: ")).to_be_visible()
+    expect(shown).to_contain_text("To download 0 B, to push 0 B")
+    shown.get_by_label("Repository").fill("127.0.0.1:1/x/y")
+    shown.get_by_label("Repository").press("Enter")
+    expect(shown.get_by_role("alert")).to_contain_text("127.0.0.1:1")
+    for gone in ("Image pushed: ", "To download", "in registry"):
+        expect(shown.get_by_text(gone)).to_have_count(0)
+    shown.get_by_role("button", name="Build and push").click()
+    failed = tab.notice(f"Image of {name}: ")
+    expect(failed.get_by_role("button", name="Details")).to_be_visible()
+    expect(shown.get_by_role("button", name="Build and push")).to_be_visible()
+    expect(shown.get_by_role("alert")).to_have_count(1)
+    tab.page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text=f"{name}.ipynb").click()
+    SubmitForm(tab)
+    failed.get_by_role("button", name="Open Image").click()
+    expect(shown.get_by_role("alert")).to_contain_text("Is the registry running")
+    # Where it could not be pushed to is not offered for the next notebook.
+    other = SubmitForm.open(tab, path_of(tab, write_quick(work, f"{name}-2")))
+    expect(other.show("Image").get_by_label("Repository")).to_have_value(f"{ground.prefix}/{name}-2")
 
 
 def test_the_repository_is_remembered(new_tab: Callable[..., Tab], ground: SmallGround, work: Path, name: str) -> None:
@@ -179,3 +232,12 @@ def test_the_repository_is_remembered(new_tab: Callable[..., Tab], ground: Small
     tab = new_tab()
     form = SubmitForm.open(tab, path_of(tab, write_quick(work, f"{name}-2")))
     expect(form.show("Image").get_by_label("Repository")).to_have_value(f"{ground.registry.host}/mine/{name}-2")
+    # A cleared field means the settings' default, for the next ones too once it has worked.
+    shown = form.preview
+    shown.get_by_label("Repository").fill("")
+    shown.get_by_label("Repository").press("Enter")
+    expect(shown.get_by_label("Repository")).to_have_value(f"{ground.prefix}/{name}-2")
+    shown.get_by_role("button", name="Build and push").click()
+    expect(tab.notice(f"Image pushed: {ground.prefix}/{name}-2@sha256:")).to_be_visible()
+    form = SubmitForm.open(tab, path_of(tab, write_quick(work, f"{name}-3")))
+    expect(form.show("Image").get_by_label("Repository")).to_have_value(f"{ground.prefix}/{name}-3")

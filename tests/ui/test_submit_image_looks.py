@@ -70,6 +70,34 @@ def test_at_every_width(width: int, tab: Tab, work: Path, name: str) -> None:
     assert overflow <= 0
 
 
+@pytest.mark.parametrize("width", [420, 700])
+def test_beside_the_sidebar_the_image_is_in_sight(width: int, tab: Tab, work: Path, name: str) -> None:
+    form, shown = show(tab, work, name)
+    form.show("Checks")
+    tab.page.set_viewport_size({"width": width, "height": 700})
+    form.root.evaluate("form => { form.scrollTop = 0; }")
+    form.show("Image")
+    top, bottom = form.root.evaluate(
+        """form => {
+            const inside = form.querySelector('.jp-mltrain-Preview').getBoundingClientRect();
+            const footer = form.querySelector('.jp-mltrain-SubmitFooter').getBoundingClientRect();
+            return [inside.top - form.getBoundingClientRect().top, footer.top - inside.bottom];
+        }"""
+    )
+    assert (top >= 0, bottom >= -1) == (True, True), (top, bottom)
+    assert cut_off(form) == []
+    shown.get_by_role("button", name="Look again").click()
+    shown.get_by_label("Repository").click()
+    expect(shown.get_by_label("Repository")).to_be_in_viewport()
+
+
+def test_layers_that_are_known_say_so(tab: Tab, work: Path, name: str) -> None:
+    _, shown = show(tab, work, name, image_plan(platforms=[platform_plan() | {"push": None}]))
+    expect(shown.get_by_role("row", name="keras 3.15.0")).to_contain_text("known")
+    expect(shown.get_by_title("Its digest is known")).to_have_count(2)
+    expect(shown).to_contain_text("to push: known once it is built")
+
+
 def test_all_by_keyboard(tab: Tab, work: Path, name: str) -> None:
     _, shown = show(tab, work, name, image_plan())
     shown.get_by_label("Repository").focus()

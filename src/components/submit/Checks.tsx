@@ -77,7 +77,8 @@ export function FindingList(props: {
   /** Return the form's field that a finding is about, `''`: none. */
   fieldOf?: (finding: Finding) => string;
 }): JSX.Element | null {
-  const { findings, trans, onApply, onField, fieldOf: field } = props;
+  const { trans, onApply, onField, fieldOf: field } = props;
+  const findings = distinct(props.findings);
   if (findings.length === 0) {
     return null;
   }
@@ -114,6 +115,11 @@ export function FindingList(props: {
       ))}
     </ul>
   );
+}
+
+/** Return findings, those that say the same once. */
+function distinct(findings: readonly Finding[]): readonly Finding[] {
+  return [...new Map(findings.map(finding => [JSON.stringify(finding), finding])).values()];
 }
 
 function SeverityIcon(props: { severity: Finding['severity']; trans: TranslationBundle }): JSX.Element {

@@ -22,7 +22,7 @@ export function ImageForm({ image, trans }: { image: ImageModel; trans: Translat
               control={control}
               value={repository}
               placeholder="registry.example.com/team/name"
-              onChange={text => image.edit({ repository: text || null })}
+              onChange={text => image.edit({ repository: text })}
             />
           )}
         </Field>

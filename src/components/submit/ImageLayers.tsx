@@ -68,7 +68,7 @@ function Layer(props: { layer: ImageLayer; step: ImageStep | null; trans: Transl
           )}
         </th>
         <td className="jp-mltrain-Layer-size">{size === null ? trans.__('not known yet') : bytes(size)}</td>
-        <td>{step ? <Moving step={step} trans={trans} /> : <State state={layer.state} trans={trans} />}</td>
+        <td>{step ? <Moving step={step} trans={trans} /> : <State layer={layer} trans={trans} />}</td>
       </tr>
       {hasMore && (
         <tr hidden={!isOpen}>
@@ -110,15 +110,24 @@ function titleWords({ kind, title, contents }: ImageLayer, trans: TranslationBun
 }
 
 /** Who has a layer, as shape and word. */
-function State({ state, trans }: { state: ImageLayer['state']; trans: TranslationBundle }): JSX.Element {
-  switch (state) {
+function State({ layer, trans }: { layer: ImageLayer; trans: TranslationBundle }): JSX.Element {
+  switch (layer.state) {
     case 'present':
       return <ShapeAndWord shape="present" word={trans.__('in registry')} />;
     case 'cached':
       return <ShapeAndWord shape="cached" word={trans.__('cached')} />;
+    case 'known':
+      return <ShapeAndWord shape="known" word={trans.__('known')} title={knownWords(layer, trans)} />;
     default:
       return <ShapeAndWord shape="missing" word={trans.__('to build')} />;
   }
+}
+
+/** Return what it means that a layer is known. */
+function knownWords({ kind }: ImageLayer, trans: TranslationBundle): string {
+  return kind === 'base'
+    ? trans.__('Its digest is known, its bytes are where the base image is: they are fetched, or mounted.')
+    : trans.__('Its digest is known, its bytes are elsewhere: they are mounted, fetched or made again.');
 }
 
 /** How far a layer has come while it is built. */
@@ -127,10 +136,11 @@ function Moving({ step, trans }: { step: ImageStep; trans: TranslationBundle }):
   return <ShapeAndWord shape={shape} word={progressWords(step, trans)} />;
 }
 
-function ShapeAndWord({ shape, word }: { shape: keyof typeof layerIcons; word: string }): JSX.Element {
+function ShapeAndWord(props: { shape: keyof typeof layerIcons; word: string; title?: string }): JSX.Element {
+  const { shape, word, title } = props;
   const Icon = layerIcons[shape];
   return (
-    <span className="jp-mltrain-State" data-state={shape}>
+    <span className="jp-mltrain-State" data-state={shape} title={title}>
       <Icon.react tag="span" className="jp-mltrain-State-icon" aria-hidden="true" width="12px" height="12px" />
       <span>{word}</span>
     </span>

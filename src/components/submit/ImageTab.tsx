@@ -9,7 +9,7 @@ import { CopyButton } from '../job/CopyButton';
 import { FindingList } from './Checks';
 import { ImageForm, isOfField } from './ImageForm';
 import { ImageLayers } from './ImageLayers';
-import type { ImageModel } from './image-model';
+import { isSame, type ImageModel } from './image-model';
 import type { IPreviewProps } from './Preview';
 
 /** What the notebook's image would be, and its builds. */
@@ -33,7 +33,9 @@ export function ImageTab(props: IPreviewProps & { place: BackendInfo | null; isS
       )}
       <ImageForm image={image} trans={trans} />
       <Actions image={image} trans={trans} />
-      {image.refusal && !isOfField(image.refusal) && <ErrorBanner error={image.refusal} trans={trans} />}
+      {image.refusal && !isOfField(image.refusal) && !isSame(image.refusal, error) && (
+        <ErrorBanner error={image.refusal} trans={trans} />
+      )}
       {build && <Build build={build} trans={trans} />}
       {error && !image.isPlanning && !isOfField(error) && (
         <ErrorBanner error={error} trans={trans} onRetry={() => image.retry()} />
@@ -43,13 +45,15 @@ export function ImageTab(props: IPreviewProps & { place: BackendInfo | null; isS
           <p>{trans.__('The first time this takes some seconds. Nothing is built yet.')}</p>
         </Empty>
       )}
-      {plan && <Plan plan={plan} build={build} trans={trans} onRefresh={() => image.retry(true)} />}
+      {plan && (
+        <Plan plan={plan} build={build} isStale={image.isPlanning} trans={trans} onRefresh={() => image.retry(true)} />
+      )}
     </div>
   );
 }
 
 function Actions({ image, trans }: { image: ImageModel; trans: TranslationBundle }): JSX.Element {
-  const { repository, plan, build, isStarting } = image;
+  const { repository, plan, build, isPlanning, isStarting } = image;
   const isBusy = isStarting || (build !== null && isActive(build));
   const why = obstacleWords(image, trans);
   const id = useId();
@@ -94,7 +98,7 @@ function Actions({ image, trans }: { image: ImageModel; trans: TranslationBundle
         {plan?.refused ? trans.__('Build anyway') : trans.__('Build')}
       </button>
       <p id={`${id}-why`} className="jp-mltrain-Quiet" role="status">
-        {isStarting ? trans.__('Beginning…') : why || totalWords(plan, trans)}
+        {isStarting ? trans.__('Beginning…') : why || (isPlanning ? trans.__('Looking…') : totalWords(plan, trans))}
       </p>
     </div>
   );
@@ -112,8 +116,9 @@ function totalWords(plan: ImagePlan | null, trans: TranslationBundle): string {
   }
   const [fetch, push] = [sum(plan.platforms.map(one => one.fetch)), sum(plan.platforms.map(one => one.push))];
   const parts = [
-    fetch !== null && trans.__('to download %1', bytes(fetch)),
-    plan.repository && push !== null && trans.__('to push %1', bytes(push))
+    fetch === null ? trans.__('to download: an unknown size') : trans.__('to download %1', bytes(fetch)),
+    plan.repository &&
+      (push === null ? trans.__('to push: known once it is built') : trans.__('to push %1', bytes(push)))
   ];
   const words = parts.filter(Boolean).join(', ');
   return words.charAt(0).toUpperCase() + words.slice(1);
@@ -148,12 +153,14 @@ function Build({ build, trans }: { build: ImageBuild; trans: TranslationBundle }
 function Plan(props: {
   plan: ImagePlan;
   build: ImageBuild | null;
+  /** It is of what was said before: it is looked at anew. */
+  isStale: boolean;
   trans: TranslationBundle;
   onRefresh: () => void;
 }): JSX.Element {
-  const { plan, build, trans, onRefresh } = props;
+  const { plan, build, isStale, trans, onRefresh } = props;
   return (
-    <>
+    <div className="jp-mltrain-ImagePlan" data-stale={isStale || undefined}>
       <FindingList findings={plan.findings} trans={trans} />
       {plan.notes.length > 0 && (
         <ul className="jp-mltrain-Words" aria-label={trans.__('Notes')}>
@@ -170,6 +177,6 @@ function Plan(props: {
           {trans.__('Look again which image the base’s tag means')}
         </button>
       </p>
-    </>
+    </div>
   );
 }

@@ -1,4 +1,4 @@
-import { useEffect } from 'react';
+import { useEffect, useRef, type RefObject } from 'react';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IServices } from '../../tokens';
@@ -10,13 +10,7 @@ import { Checks, FindingList } from './Checks';
 import { DockerfileTab } from './DockerfileTab';
 import { Document, fileName, NothingYet, type SaveBeside } from './Document';
 import { ImageTab } from './ImageTab';
-import type { SubmitModel } from './model';
-
-/** Names of the preview's tabs, in their order. */
-const PREVIEWS = ['checks', 'manifest', 'image', 'dockerfile', 'script'] as const;
-
-/** Name of one of the preview's tabs. */
-export type PreviewTab = (typeof PREVIEWS)[number];
+import { PREVIEWS, type PreviewTab, type SubmitModel } from './model';
 
 /** What the preview's tabs are made of. */
 export interface IPreviewProps {
@@ -27,13 +21,13 @@ export interface IPreviewProps {
 }
 
 /** What a submission would do, as it stands. */
-export function Preview(
-  props: IPreviewProps & { tab: PreviewTab; onTab: (tab: PreviewTab) => void; onField: (field: string) => void }
-): JSX.Element {
-  const { model, services, trans, tab, onTab, onField } = props;
-  const { plan, error, isPlanning } = useModel(model);
+export function Preview(props: IPreviewProps & { onField: (field: string) => void }): JSX.Element {
+  const { model, services, trans, onField } = props;
+  const { plan, error, isPlanning, preview: tab } = useModel(model);
   const { backends } = useModel(services.manager.places);
   const place = placeOf(backends, model.place);
+  const node = useRef<HTMLDivElement>(null);
+  useInSight(node, tab);
   const grave = plan?.findings.filter(({ severity }) => severity !== 'info').length ?? 0;
   const titles: Record<PreviewTab, string> = {
     checks: grave > 0 && !error ? trans.__('Checks (%1)', grave) : trans.__('Checks'),
@@ -57,16 +51,28 @@ export function Preview(
     }
   };
   return (
-    <div className="jp-mltrain-Preview" aria-busy={isPlanning}>
+    <div ref={node} className="jp-mltrain-Preview" aria-busy={isPlanning}>
       <TabList
         label={trans.__('Preview')}
         tabs={PREVIEWS.map(name => ({ name, title: titles[name] }))}
         current={tab}
-        onSelect={onTab}
+        onSelect={name => model.showPreview(name)}
         panel={panel}
       />
     </div>
   );
+}
+
+/** Bring the preview into sight when another of its tabs is shown: where it is below the form, it may be out of it. */
+function useInSight(node: RefObject<HTMLElement>, tab: PreviewTab): void {
+  const shown = useRef<PreviewTab>('checks');
+  useEffect(() => {
+    const form = node.current?.closest('form');
+    if (form && tab !== shown.current) {
+      form.scrollTop += node.current!.getBoundingClientRect().top - form.getBoundingClientRect().top;
+    }
+    shown.current = tab;
+  }, [node, tab]);
 }
 
 function ManifestPreview({ model, services, trans, save }: IPreviewProps): JSX.Element {

@@ -14,7 +14,7 @@ import type { SubmitModel } from './model';
 import { NotebookSection } from './NotebookSection';
 import { PolicySection } from './PolicySection';
 import type { SaveBeside } from './Document';
-import { Preview, type PreviewTab } from './Preview';
+import { Preview } from './Preview';
 import type { IProblem } from './problems';
 import { Section } from './Section';
 import { WhereSection } from './WhereSection';
@@ -37,7 +37,6 @@ export function SubmitView(props: {
   const { draft, isSubmitting } = useModel(model);
   const { backends } = useModel(manager.places);
   const [open, setOpen] = useState<ReadonlySet<Part>>(new Set(['notebook', 'where', 'framework']));
-  const [tab, setTab] = useState<PreviewTab>('checks');
   const [wanted, setWanted] = useState<string | null>(null);
   const form = useRef<HTMLFormElement>(null);
   const problems = problemsOf(model, trans);
@@ -78,7 +77,7 @@ export function SubmitView(props: {
       setOpen(new Set([...open, ...[...problems.keys()].map(partOf)]));
       setWanted('');
     } else if (model.obstacle?.kind === 'refused') {
-      setTab('checks');
+      model.showPreview('checks');
     } else if (!model.obstacle && place?.available !== false) {
       void submit();
     }
@@ -138,9 +137,9 @@ export function SubmitView(props: {
           unreachable={place?.available === false ? place : null}
           onForce={() => void submit(true)}
           onOpen={openJob}
-          onChecks={() => setTab('checks')}
+          onChecks={() => model.showPreview('checks')}
         />
-        <Preview model={model} services={services} trans={trans} save={save} tab={tab} onTab={setTab} onField={show} />
+        <Preview model={model} services={services} trans={trans} save={save} onField={show} />
       </form>
     </FormProvider>
   );

@@ -2,11 +2,21 @@ import { TrainingError } from '../../request';
 import { isActive } from '../../services/images';
 import { Model } from '../../services/model';
 import type { ITrainingManager } from '../../tokens';
-import type { ImageBuild, ImageOptions, ImagePlan, ImageSettings, Submission } from '../../types';
+import type {
+  DockerfileRequest,
+  Error as ErrorBody,
+  ImageBuild,
+  ImageOptions,
+  ImagePlan,
+  ImageSettings,
+  SavedDockerfile,
+  Submission
+} from '../../types';
 import { Exported, type IDocument } from './exported';
 
 /** What is said about the image; null and `''`: what the server has for it. */
 export interface IImageDraft {
+  /** null: nobody has said, so it is where the last one went; `''`: as the server's settings have it. */
   repository: string | null;
   base: string;
   platforms: readonly string[] | null;
@@ -34,10 +44,10 @@ export class ImageModel extends Model {
   /** Where it would go; `''`: nobody has said. */
   get repository(): string {
     const { repository } = this.draft;
-    if (repository !== null) {
+    if (repository) {
       return repository;
     }
-    const prefix = this._options.remembered() || this._settings?.repository;
+    const prefix = (repository === null && this._options.remembered()) || this._settings?.repository;
     return prefix ? `${prefix}/${imageName(this._options.submission().notebook)}` : '';
   }
 
@@ -56,7 +66,7 @@ export class ImageModel extends Model {
     return this._settings;
   }
 
-  /** What the last build that could be planned would do; null: there was none yet. */
+  /** What a build would do; null: nobody knows. While it is looked at anew, it is what was known before. */
   get plan(): ImagePlan | null {
     return this._plan;
   }
@@ -74,9 +84,10 @@ export class ImageModel extends Model {
     return this._isStarting;
   }
 
-  /** The notebook's build that goes on, else its last one. */
+  /** The notebook's build that goes on, else its last one, as long as it is of what is said now. */
   get build(): ImageBuild | null {
-    return this._options.manager.images.of(this._options.submission().notebook);
+    const build = this._lastBuild;
+    return build && (isActive(build) || this._isOfThis(build)) ? build : null;
   }
 
   get dockerfile(): IDocument | null {
@@ -93,7 +104,7 @@ export class ImageModel extends Model {
   /** Find out what a build would do, unless that is known: for whoever looks. */
   async load(): Promise<void> {
     const { manager, program } = this._options;
-    const build = this.build;
+    const build = this._lastBuild;
     if (this._plan && build && isActive(build)) {
       return; // it is about to make what was planned true
     }
@@ -101,12 +112,17 @@ export class ImageModel extends Model {
       return;
     }
     const wanted = { submission: this._options.submission(), image: this._image() };
+    if (build && !isActive(build) && !this._inputs.has(build.id)) {
+      this._inputs.set(build.id, this._input);
+    }
     const key = JSON.stringify([wanted, program(), build?.id, build?.state]);
     if (key !== this._key && !this.isDisposed) {
       this._key = key;
       const image = { ...wanted.image, ...(this._refresh && { refresh: true }) };
       this._refresh = false;
-      await this._ask(signal => manager.api.imagePlan({ ...wanted, image }, signal));
+      if (await this._ask(signal => manager.api.imagePlan({ ...wanted, image }, signal))) {
+        this._confirmed = build?.id ?? '';
+      }
     }
   }
 
@@ -120,16 +136,30 @@ export class ImageModel extends Model {
 
   /** Have the Dockerfile made, unless it is there: for whoever looks. */
   async loadDockerfile(): Promise<void> {
-    const image = { ...this._image(), repository: '' };
-    await this._dockerfile.load(
-      { submission: this._options.submission(), what: 'dockerfile', image },
-      this._options.program()
-    );
+    const { submission, image } = this._dockerfileRequest(false);
+    await this._dockerfile.load({ submission, what: 'dockerfile', image }, this._options.program());
   }
 
   /** Have the Dockerfile made anew. */
   retryDockerfile(): void {
     this._dockerfile.forget();
+  }
+
+  /**
+   * Return the folder that the image is built in, packed; null: the user wants to stop.
+   *
+   * @param force - in spite of findings that are errors
+   * @throws TrainingError
+   */
+  async packDockerfile(force: boolean): Promise<Blob | null> {
+    const { manager, ensureSaved } = this._options;
+    return (await ensureSaved()) ? manager.api.dockerfile(this._dockerfileRequest(force)) : null;
+  }
+
+  /** Have the folder written beside the notebook, as `packDockerfile` returns it. */
+  async saveDockerfile(force: boolean): Promise<SavedDockerfile | null> {
+    const { manager, ensureSaved } = this._options;
+    return (await ensureSaved()) ? manager.api.saveDockerfile(this._dockerfileRequest(force)) : null;
   }
 
   /**
@@ -139,16 +169,19 @@ export class ImageModel extends Model {
    * @param force - in spite of findings that are errors
    */
   async start(push: boolean, force = false): Promise<void> {
-    const { manager, ensureSaved, remember, submission } = this._options;
+    const { manager, ensureSaved, submission } = this._options;
     if (this._isStarting || !(await ensureSaved())) {
       return;
     }
     this._setStarting(true);
     const image = { ...this._image(), repository: push ? this.repository : '' };
     try {
-      await manager.images.start({ submission: submission(), image, ...(force && { force }) });
-      if (push && this.draft.repository !== null) {
-        remember(prefixOf(this.repository));
+      const input = this._input;
+      const prefix = push ? this._said : null;
+      const { id } = await manager.images.start({ submission: submission(), image, ...(force && { force }) });
+      this._inputs.set(id, input);
+      if (prefix !== null) {
+        void this._rememberOnce(id, prefix);
       }
     } catch (thrown) {
       this._refusal = TrainingError.from(thrown);
@@ -172,6 +205,45 @@ export class ImageModel extends Model {
     super.dispose();
   }
 
+  private get _lastBuild(): ImageBuild | null {
+    return this._options.manager.images.of(this._options.submission().notebook);
+  }
+
+  /** What an image is made of, as it is said now. */
+  private get _input(): string {
+    return JSON.stringify([this._options.submission(), { ...this._image(), repository: '' }]);
+  }
+
+  /** What is to be remembered of where it goes, `''`: that it is the settings' matter again; null: nothing is said. */
+  private get _said(): string | null {
+    const { repository } = this.draft;
+    return repository && prefixOf(repository);
+  }
+
+  /** Whether what came of a build came of what is said now, and no later look has found something else. */
+  private _isOfThis({ id, repository, program, error }: ImageBuild): boolean {
+    const isOther =
+      (repository && repository !== this.repository) ||
+      (program && this._plan && program !== this._plan.program) ||
+      (this._inputs.get(id) ?? this._input) !== this._input;
+    // An error that stands says the same once more, or has come up since the build was.
+    const isTold = this.error && (this._confirmed === id || isSame(this.error, error));
+    return !isOther && !isTold;
+  }
+
+  /** A repository that refuses, or that nobody has, is none to offer for the next notebook. */
+  private async _rememberOnce(id: string, prefix: string): Promise<void> {
+    const { manager, remember } = this._options;
+    if ((await manager.images.ended(id)).state === 'succeeded') {
+      remember(prefix);
+    }
+  }
+
+  private _dockerfileRequest(force: boolean): DockerfileRequest {
+    const image = { ...this._image(), repository: '' };
+    return { submission: this._options.submission(), image, ...(force && { force }) };
+  }
+
   private async _loadSettings(): Promise<boolean> {
     const { manager, submission } = this._options;
     if (this.error || this._isPlanning) {
@@ -184,8 +256,8 @@ export class ImageModel extends Model {
     return this._settings !== null;
   }
 
-  /** Ask the server; the answer to the newest question counts. */
-  private async _ask(question: (signal: AbortSignal) => Promise<ImagePlan | null>): Promise<void> {
+  /** Ask the server; the answer to the newest question counts. Return whether there was one, and no error. */
+  private async _ask(question: (signal: AbortSignal) => Promise<ImagePlan | null>): Promise<boolean> {
     this._asked?.abort();
     const asked = (this._asked = new AbortController());
     this._isPlanning = true;
@@ -195,13 +267,16 @@ export class ImageModel extends Model {
       this.clearError();
     } catch (thrown) {
       if (!asked.signal.aborted) {
+        this._plan = null; // it was of something else, or is true no more
         this.setError(TrainingError.from(thrown));
       }
     }
-    if (this._asked === asked) {
-      this._isPlanning = false;
-      this.emitChanged();
+    if (this._asked !== asked) {
+      return false;
     }
+    this._isPlanning = false;
+    this.emitChanged();
+    return this.error === null;
   }
 
   private _image(): ImageOptions {
@@ -219,6 +294,10 @@ export class ImageModel extends Model {
   private _settings: ImageSettings | null = null;
   private _plan: ImagePlan | null = null;
   private _refusal: TrainingError | null = null;
+  /** What the builds were made of that have ended, or were begun here, by their ids. */
+  private readonly _inputs = new Map<string, string>();
+  /** The build whose end was known when a build could be planned the last time. */
+  private _confirmed = '';
   private _asked: AbortController | null = null;
   private _key = '';
   private _refresh = false;
@@ -242,6 +321,11 @@ export namespace ImageModel {
     remembered: () => string;
     remember: (prefix: string) => void;
   }
+}
+
+/** Whether two errors tell people the same. */
+export function isSame(one: ErrorBody | null, other: ErrorBody | null): boolean {
+  return one !== null && other !== null && one.message === other.message && one.hint === other.hint;
 }
 
 /** Return the last part of a repository for a notebook: what of its name a repository can have. */

@@ -18,6 +18,12 @@ import { toSubmission, type IReading } from './submission';
 /** How long to wait for the next key before the server is asked, in milliseconds. */
 const PAUSE = 300;
 
+/** Names of the preview's tabs, in their order. */
+export const PREVIEWS = ['checks', 'manifest', 'image', 'dockerfile', 'script'] as const;
+
+/** Name of one of the preview's tabs. */
+export type PreviewTab = (typeof PREVIEWS)[number];
+
 /** Why there is nothing to submit. */
 export type Obstacle =
   | { kind: 'submitting' }
@@ -65,6 +71,11 @@ export class SubmitModel extends Model {
   /** Whether the form stays when its job was submitted. */
   get stays(): boolean {
     return this._state.stays;
+  }
+
+  /** What is shown of what would be. */
+  get preview(): PreviewTab {
+    return this._preview;
   }
 
   /** What the last submission that was in order would do; null: there was none yet. */
@@ -195,6 +206,11 @@ export class SubmitModel extends Model {
     void this.replan();
   }
 
+  showPreview(preview: PreviewTab): void {
+    this._preview = preview;
+    this.emitChanged();
+  }
+
   setStays(stays: boolean): void {
     this._setState({ stays });
   }
@@ -316,6 +332,7 @@ export class SubmitModel extends Model {
   private _form: readonly IParameter[] | null = null;
   private _refusal: TrainingError | null = null;
   private _submitted: JobSummary | null = null;
+  private _preview: PreviewTab = 'checks';
   private _source = '';
   private _asked: AbortController | null = null;
   private _attempted = false;

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { build, built, step } from '../../__tests__/images';
 import { failure, fakeManager, settled, type Answer } from '../../__tests__/server';
+import { CommandIDs } from '../../commands';
 import { preferences, type IPreferences } from '../../preferences';
 import type { ImageBuild } from '../../types';
 import { tellOfBuilds } from '../image-notices';
@@ -14,9 +15,12 @@ async function setUp(
   options: { set?: Partial<IPreferences>; answers?: Record<string, Answer>; claim?: () => Promise<boolean> } = {}
 ) {
   const { manager, channel, server } = fakeManager(options.answers);
+  const opened: unknown[] = [];
+  const commands = new CommandRegistry();
+  commands.addCommand(CommandIDs.openImage, { execute: ({ path }) => void opened.push(path) });
   const told = tellOfBuilds({
     manager,
-    commands: new CommandRegistry(),
+    commands,
     trans: nullTranslator.load(''),
     preferences: () => ({ ...preferences(null), ...options.set }),
     claim: options.claim ?? (() => Promise.resolve(true))
@@ -30,7 +34,7 @@ async function setUp(
     channel.emit('images', { type: 'imagesChanged', changed });
     await settled();
   };
-  return { manager, images: manager.images, server, told, page, change };
+  return { manager, images: manager.images, server, told, opened, page, change };
 }
 
 /** What stands there now: type, text, progress, buttons. */
@@ -113,7 +117,17 @@ describe('notices of builds', () => {
     await page(build('a'));
     const error = { code: 'registry-unauthorised', message: 'The registry refuses.', hint: 'Log in.', details: {} };
     await change(build('a', { state: 'failed', error }));
-    expect(shown()).toEqual([['error', 'Image of train: The registry refuses. Log in.', undefined, 'Details']]);
+    expect(shown()).toEqual([
+      ['error', 'Image of train: The registry refuses. Log in.', undefined, 'Details', 'Open Image']
+    ]);
+  });
+
+  it('of a failure leads to the image, where all of it is said', async () => {
+    const { page, change, opened } = await setUp();
+    await page(build('a'));
+    await change(build('a', { state: 'failed', error: { code: 'x', message: 'No.', hint: '', details: {} } }));
+    press('Open Image');
+    expect(opened).toEqual(['work/train.ipynb']);
   });
 
   it('in words what nobody knows after a restart of the server', async () => {
@@ -121,7 +135,7 @@ describe('notices of builds', () => {
     await page(build('a'));
     await page();
     expect(shown()).toEqual([
-      ['error', expect.stringContaining('the Jupyter server was started again'), undefined, 'Details']
+      ['error', expect.stringContaining('the Jupyter server was started again'), undefined, 'Details', 'Open Image']
     ]);
   });
 

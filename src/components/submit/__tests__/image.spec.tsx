@@ -7,7 +7,14 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { build, built, imagePlan, step } from '../../../__tests__/images';
 import { failure, fakeManager, settled, type Answer } from '../../../__tests__/server';
-import type { ImageBuild, ImagePlanRequest, ImageRequest, ImageSettings } from '../../../types';
+import type {
+  DockerfileRequest,
+  Finding,
+  ImageBuild,
+  ImagePlanRequest,
+  ImageRequest,
+  ImageSettings
+} from '../../../types';
 import { imageName, prefixOf } from '../image-model';
 import { SubmitModel } from '../model';
 import { SubmitView } from '../SubmitView';
@@ -29,7 +36,7 @@ afterEach(() => models.splice(0).forEach(model => model.dispose()));
 
 const settle = (): Promise<void> => act(settled);
 
-async function shown(answers: Record<string, Answer> = {}, store = new MemoryStore()) {
+async function shown(answers: Record<string, Answer> = {}, store = new MemoryStore(), remembered: string[] = []) {
   const { manager, server, channel } = fakeManager({
     'POST plans': () => plan(),
     'GET backends': () => ({ backends: [] }),
@@ -44,23 +51,21 @@ async function shown(answers: Record<string, Answer> = {}, store = new MemorySto
   const commands = new CommandRegistry();
   const contents = new ContentsManager();
   const services = { manager, commands, translator: nullTranslator, rendermime, contents, settings: null };
-  const remembered: string[] = [];
   const model = new SubmitModel({
     manager,
     path: 'work/train.ipynb',
     store,
     defaultBackend: () => '',
     ensureSaved: () => Promise.resolve(true),
-    repository: { get: () => '', set: prefix => void remembered.push(prefix) }
+    repository: { get: () => remembered.at(-1) ?? '', set: prefix => void remembered.push(prefix) }
   });
   models.push(model);
-  const saved: [string, string][] = [];
   render(
     <SubmitView
       model={model}
       services={services}
       trans={nullTranslator.load('')}
-      save={(extension, text) => Promise.resolve(void saved.push([extension, text]))}
+      save={() => Promise.resolve()}
       close={() => undefined}
     />
   );
@@ -75,7 +80,7 @@ async function shown(answers: Record<string, Answer> = {}, store = new MemorySto
   };
   const sent = <Body,>(route: string): Body[] =>
     server.received.filter(({ method, path }) => `${method} ${path}` === route).map(({ body }) => body as Body);
-  return { model, server, store, saved, remembered, open, tell, sent };
+  return { model, server, store, commands, remembered, open, tell, sent };
 }
 
 const field = (name: string): HTMLInputElement => screen.getByRole('textbox', { name });
@@ -136,6 +141,50 @@ describe('the image', () => {
     expect(screen.getByText('To download 120 MiB, to push 14 KiB')).toBeTruthy();
     fireEvent.click(button('2 small packages'));
     expect(screen.getByText('numpy 1.26.4')).toBeTruthy();
+  });
+
+  it('says which layers are known without their bytes, and that sizes are not', async () => {
+    const [platform] = imagePlan().platforms;
+    const layers = platform.layers.map(layer => ({ ...layer, state: 'known' as const }));
+    const platforms = [{ ...platform, layers, fetch: null, push: null }];
+    const { open } = await shown({ 'POST images/plan': () => imagePlan({ platforms }) });
+    await open('Image');
+    expect(rows().map(([, , state]) => state)).toEqual(['known', 'known', 'known']);
+    expect(screen.getByTitle(/where the base image is: they are fetched, or mounted/).textContent).toBe('known');
+    expect(screen.getAllByTitle(/elsewhere: they are mounted, fetched or made again/)).toHaveLength(2);
+    expect(screen.getByText('To download: an unknown size, to push: known once it is built')).toBeTruthy();
+  });
+
+  it('says the same once', async () => {
+    const twice = finding({ message: 'The image does not get it.' });
+    const findings = [twice, finding({ message: 'Another.' }), { ...twice }];
+    const { open } = await shown({ 'POST images/plan': () => imagePlan({ findings }) });
+    await open('Image');
+    expect(screen.getAllByText('The image does not get it.')).toHaveLength(1);
+    expect(screen.getByText('Another.')).toBeTruthy();
+  });
+
+  it('does not show what was said of something else: neither beside an error nor while it is looked at', async () => {
+    let answer: () => unknown = () => imagePlan();
+    const { open } = await shown({ 'POST images/plan': () => answer() });
+    await open('Image');
+    expect(rows()).toHaveLength(3);
+    let finish: (answer: unknown) => void = () => undefined;
+    answer = () => new Promise(resolve => (finish = resolve));
+    enter(field('Repository'), 'localhost:1/x/y');
+    await settle();
+    expect(screen.getByRole('table').closest('[data-stale]')).toBeTruthy();
+    expect(screen.queryByText(/to push 14 KiB/)).toBeNull();
+    finish(failure(502, 'registry-unreachable', 'It cannot be reached.'));
+    await settle();
+    expect(screen.getByRole('alert').textContent).toContain('It cannot be reached.');
+    expect(screen.queryByRole('table')).toBeNull();
+    expect(screen.queryByText(/To download/)).toBeNull();
+    answer = () => imagePlan();
+    enter(field('Repository'), 'localhost:5000/x/y');
+    await settle();
+    expect(rows()).toHaveLength(3);
+    expect(screen.getByRole('table').closest('[data-stale]')).toBeNull();
   });
 
   it('is asked for anew with what is said, and says it to the server', async () => {
@@ -224,8 +273,8 @@ describe('the image', () => {
 });
 
 describe('a build', () => {
-  it('is pushed to where it says, which is remembered', async () => {
-    const { open, sent, remembered } = await shown();
+  it('is pushed to where it says, which is remembered once that has worked', async () => {
+    const { open, sent, remembered, tell } = await shown();
     await open('Image');
     enter(field('Repository'), 'localhost:5000/me/train:1');
     await settle();
@@ -234,8 +283,39 @@ describe('a build', () => {
     expect(sent<ImageRequest>('POST images')).toMatchObject([
       { submission: { notebook: 'work/train.ipynb' }, image: { repository: 'localhost:5000/me/train:1' } }
     ]);
-    expect(remembered).toEqual(['localhost:5000/me']);
     expect(screen.getByText('Waits for its turn: number 1 in the queue')).toBeTruthy();
+    await tell(build('a'));
+    expect(remembered).toEqual([]);
+    await tell(build('a', { state: 'succeeded', image: built() }));
+    expect(remembered).toEqual(['localhost:5000/me']);
+  });
+
+  it.each(['failed', 'cancelled'] as const)('that has %s is not remembered', async state => {
+    const { open, remembered, tell } = await shown();
+    await open('Image');
+    enter(field('Repository'), 'localhost:5000/me/train:1');
+    await settle();
+    fireEvent.click(button('Build and push'));
+    await settle();
+    await tell(build('a', { state }));
+    expect(remembered).toEqual([]);
+  });
+
+  it('goes by a cleared field to where the settings say, and so do the next ones', async () => {
+    const { open, remembered, tell, sent, store } = await shown({}, new MemoryStore(), ['localhost:5000/me']);
+    await open('Image');
+    expect(field('Repository').value).toBe('localhost:5000/me/train');
+    enter(field('Repository'), '');
+    await settle();
+    expect(field('Repository').value).toBe('registry.example.com/team/train');
+    expect(sent<ImagePlanRequest>('POST images/plan').at(-1)?.image?.repository).toBe(
+      'registry.example.com/team/train'
+    );
+    expect(store.state?.image.repository).toBe('');
+    fireEvent.click(button('Build and push'));
+    await settle();
+    await tell(build('a', { state: 'succeeded', image: built() }));
+    expect(remembered).toEqual(['localhost:5000/me', '']);
   });
 
   it('goes into the cache alone where that is wanted', async () => {
@@ -295,14 +375,152 @@ describe('a build', () => {
   });
 });
 
+describe('what came of a build', () => {
+  const error = { code: 'registry-unauthorised', message: 'It refuses.', hint: 'Log in.', details: {} };
+  const pushed = build('a', { state: 'succeeded', image: built() });
+  const outcome = (): HTMLElement | null => screen.queryByText(/^Image (pushed|built)/);
+
+  it('is not shown where another repository is named now', async () => {
+    const { open, tell } = await shown();
+    await open('Image');
+    await tell(pushed);
+    expect(outcome()).toBeTruthy();
+    enter(field('Repository'), 'localhost:5000/x/y');
+    await settle();
+    expect(outcome()).toBeNull();
+    enter(field('Repository'), '');
+    await settle();
+    expect(outcome()).toBeTruthy();
+  });
+
+  it('is not shown where something else is to be built now', async () => {
+    const { open, tell } = await shown();
+    await open('Image');
+    await tell(build('a', { state: 'failed', error, repository: '' }));
+    expect(screen.getByText('It refuses. Log in.')).toBeTruthy();
+    enter(combo('Base image'), 'localhost:5000/base');
+    await settle();
+    expect(screen.queryByText('It refuses. Log in.')).toBeNull();
+  });
+
+  it('is not shown of another version of the notebook', async () => {
+    const { open, tell } = await shown();
+    await open('Image');
+    await tell({ ...pushed, program: 'sha256:0' });
+    expect(outcome()).toBeNull();
+    await tell({ ...pushed, id: 'b', program: 'sha256:1' });
+    expect(outcome()).toBeTruthy();
+  });
+
+  it('is told once where the next look ends the same', async () => {
+    const { open, tell } = await shown({
+      'POST images/plan': () => failure(502, error.code, error.message, { hint: error.hint })
+    });
+    await tell(build('a', { state: 'failed', error }));
+    await open('Image');
+    expect(screen.getAllByRole('alert').map(({ textContent }) => textContent)).toEqual(['It refuses.Log in.Retry']);
+  });
+
+  it('is not shown beside an error that came later, and is beside one that was there', async () => {
+    let isUp = true;
+    const { open, tell } = await shown({
+      'POST images/plan': () => (isUp ? imagePlan() : failure(400, 'resolution', 'They conflict.'))
+    });
+    await open('Image');
+    await tell(pushed);
+    isUp = false;
+    fireEvent.click(button('Look again which image the base’s tag means'));
+    await settle();
+    expect(screen.getByRole('alert').textContent).toContain('They conflict.');
+    expect(outcome()).toBeNull();
+    await tell({ ...build('b', { state: 'succeeded', image: built({ reference: '' }), repository: '' }) });
+    expect(outcome()).toBeTruthy();
+  });
+});
+
 describe('the Dockerfile', () => {
-  it('is made when someone looks, with what is said of the image, and saved beside the notebook', async () => {
-    const { saved, open, sent } = await shown({ 'POST plans/export': () => ({ text: 'FROM python\n', findings: [] }) });
+  const text = { text: 'FROM python\n', findings: [] as Finding[] };
+  const secret = finding({ severity: 'error', message: 'A key is in it.' });
+
+  /** Catch what the browser would save. */
+  function downloads(): [string, Promise<string>][] {
+    const found: [string, Promise<string>][] = [];
+    const blobs: Blob[] = [];
+    URL.createObjectURL = blob => `blob:${blobs.push(blob as Blob)}`;
+    URL.revokeObjectURL = () => undefined;
+    vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (this: HTMLAnchorElement) {
+      found.push([this.download, blobs.at(-1)!.text()]);
+    });
+    return found;
+  }
+
+  it('is made when someone looks, with what is said of the image', async () => {
+    const { open, sent } = await shown({ 'POST plans/export': () => text });
     expect(sent('POST plans/export')).toEqual([]);
     await open('Dockerfile');
     expect(sent('POST plans/export')).toMatchObject([{ what: 'dockerfile', image: { repository: '' } }]);
+    expect(screen.getByText(/^It is built in its folder/)).toBeTruthy();
+  });
+
+  it('is downloaded with its folder', async () => {
+    const { open, sent } = await shown({
+      'POST plans/export': () => text,
+      'POST images/dockerfile': () => new Response('packed')
+    });
+    const found = downloads();
+    await open('Dockerfile');
+    fireEvent.click(button('Download Dockerfile'));
+    await settle();
+    expect(found.map(([name]) => name)).toEqual(['train-image.tar.gz']);
+    expect(await found[0][1]).toBe('packed');
+    expect(sent<DockerfileRequest>('POST images/dockerfile')).toMatchObject([{ image: { repository: '' } }]);
+    expect(sent<DockerfileRequest>('POST images/dockerfile')[0].force).toBeUndefined();
+  });
+
+  it('is saved with its folder beside the notebook, and shown', async () => {
+    const { open, sent, commands } = await shown({
+      'POST plans/export': () => text,
+      'POST images/dockerfile/save': () => ({ path: 'work/train-image-1', kind: 'folder' })
+    });
+    const done: unknown[] = [];
+    commands.addCommand('filebrowser:refresh', { execute: () => void done.push('refresh') });
+    commands.addCommand('docmanager:open', { execute: ({ path }) => void done.push(path) });
+    await open('Dockerfile');
     fireEvent.click(button('Save Dockerfile beside the notebook'));
-    expect(saved).toEqual([['.Dockerfile', 'FROM python\n']]);
+    await settle();
+    expect(done).toEqual(['refresh', 'work/train-image-1/Dockerfile']);
+    expect(sent('POST images/dockerfile/save')).toMatchObject([{ submission: { notebook: 'work/train.ipynb' } }]);
+  });
+
+  it('is handed out in spite of what looks like a secret only by saying so', async () => {
+    const { open, sent } = await shown({
+      'POST plans/export': () => ({ ...text, findings: [secret] }),
+      'POST images/dockerfile/save': () => ({ path: 'work/train-image', kind: 'folder' }),
+      'POST images/dockerfile': () => new Response('packed')
+    });
+    downloads();
+    await open('Dockerfile');
+    expect(screen.getByText('A key is in it.')).toBeTruthy();
+    expect(screen.queryByRole('button', { name: 'Download Dockerfile' })).toBeNull();
+    fireEvent.click(button('Download Dockerfile anyway'));
+    await settle();
+    fireEvent.click(button('Save Dockerfile beside the notebook anyway'));
+    await settle();
+    expect(sent('POST images/dockerfile')).toMatchObject([{ force: true }]);
+    expect(sent('POST images/dockerfile/save')).toMatchObject([{ force: true }]);
+  });
+
+  it('says why it is not handed out, once', async () => {
+    const { open } = await shown({
+      'POST plans/export': () => text,
+      'POST images/dockerfile': () => failure(507, 'storage', 'The disk is full.', { hint: 'Delete something.' })
+    });
+    await open('Dockerfile');
+    fireEvent.click(button('Download Dockerfile'));
+    await settle();
+    expect(screen.getByRole('alert').textContent).toContain('The disk is full.Delete something.');
+    fireEvent.click(button('Dismiss'));
+    expect(screen.queryByRole('alert')).toBeNull();
   });
 
   it('says why there is none, and tries again', async () => {

@@ -68,6 +68,9 @@ def build_command(notebook: Path, dry_run: bool, force: bool, as_json: bool, **o
 
     The image is the same to the byte for the same input; only what the registry lacks is pushed.
     """
+    from ..service.ahead import ask_interpreter
+
+    ask_interpreter(notebook, options["python"])
     from ..service import imaging
 
     request, wanted = _request(notebook, options), _wanted(notebook, options)

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from ..errors import InvalidInput
 _TIMEOUT: Final = 60.0  # seconds; a cold network file system can take its time
 _PYTHON_NAME: Final = re.compile(r"(python|pypy)\d*(\.\d+)*t?(\.exe)?", re.IGNORECASE)
 _cached: dict[str, dict[str, Any]] = {}
+_locks: dict[str, threading.Lock] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +154,12 @@ def inspect(interpreter: Interpreter) -> Environment:
     """
     python = shutil.which(interpreter.python) or interpreter.python
     key = _key(python, interpreter.env)
-    answer = _cached.get(key) or _read_cache(key)
-    if answer is None or not _is_fresh(answer):
-        answer = _ask(python, interpreter.env)
-        _write_cache(key, answer)
-    _cached[key] = answer
+    with _locks.setdefault(key, threading.Lock()):  # who asks the same meanwhile waits for the answer
+        answer = _cached.get(key) or _read_cache(key)
+        if answer is None or not _is_fresh(answer):
+            answer = _ask(python, interpreter.env)
+            _write_cache(key, answer)
+        _cached[key] = answer
     return _environment(python, answer)
 
 

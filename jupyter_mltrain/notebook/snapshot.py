@@ -114,6 +114,11 @@ def freeze(
     )
 
 
+def ask_interpreter(path: str | Path, python: str | Path | None = None) -> None:
+    """Ask the interpreter of a notebook's environment what it has, so that `freeze` knows. Raises as that does."""
+    _environment(read_notebook(path), python)
+
+
 def _root(root: str | Path | None, notebook: Notebook) -> Root:
     folder = Path(root).absolute() if root is not None else notebook.path.parent
     if not folder.is_dir():

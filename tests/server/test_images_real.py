@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_mltrain.server import wire
 from tests.image.ground import SmallGround, small_ground
 from tests.server._api import Api
 from tests.server._streaming import client
@@ -137,6 +138,17 @@ async def test_a_dockerfile_is_handed_out_with_its_folder(
     assert "large==1.0 --hash=sha256:" in (folder / "requirements.txt").read_text()
     assert [path for path in folder.rglob("python") if path.is_symlink()]
     assert list(folder.glob("program/**/program.json"))
+    assert list(scratch.iterdir()) == []
+
+
+async def test_who_goes_before_the_end_leaves_nothing_behind(
+    api: Api, ground: SmallGround, notebook: str, scratch: Path, jp_serverapp: Any
+) -> None:
+    managers = jp_serverapp.web_app.settings["jupyter_mltrain"]
+    pieces = managers.dockerfiles.archive(wire.DockerfileRequest.model_validate(wanted(notebook)))
+    assert (await anext(pieces)).startswith(b"\x1f\x8b")
+    assert list(scratch.iterdir()) != []
+    await pieces.aclose()
     assert list(scratch.iterdir()) == []
 
 

@@ -323,9 +323,12 @@ export namespace ImageModel {
   }
 }
 
-/** Whether two errors tell people the same. */
+/** Whether two errors tell people the same: of one reason with one remedy it matters little what was tried. */
 export function isSame(one: ErrorBody | null, other: ErrorBody | null): boolean {
-  return one !== null && other !== null && one.message === other.message && one.hint === other.hint;
+  if (one === null || other === null || one.hint !== other.hint) {
+    return false;
+  }
+  return one.message === other.message || (one.code === other.code && one.hint !== '');
 }
 
 /** Return the last part of a repository for a notebook: what of its name a repository can have. */

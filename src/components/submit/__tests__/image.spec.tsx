@@ -412,14 +412,17 @@ describe('what came of a build', () => {
     expect(outcome()).toBeTruthy();
   });
 
-  it('is told once where the next look ends the same', async () => {
-    const { open, tell } = await shown({
-      'POST images/plan': () => failure(502, error.code, error.message, { hint: error.hint })
-    });
-    await tell(build('a', { state: 'failed', error }));
-    await open('Image');
-    expect(screen.getAllByRole('alert').map(({ textContent }) => textContent)).toEqual(['It refuses.Log in.Retry']);
-  });
+  it.each(['It refuses.', 'It refuses to tell.'])(
+    'is told once where the next look ends the same: %s',
+    async message => {
+      const { open, tell } = await shown({
+        'POST images/plan': () => failure(502, error.code, message, { hint: error.hint })
+      });
+      await tell(build('a', { state: 'failed', error }));
+      await open('Image');
+      expect(screen.getAllByRole('alert').map(({ textContent }) => textContent)).toEqual([`${message}Log in.Retry`]);
+    }
+  );
 
   it('is not shown beside an error that came later, and is beside one that was there', async () => {
     let isUp = true;

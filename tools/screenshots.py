@@ -1,4 +1,4 @@
-"""Make the README's pictures from the real thing: JupyterLab, real jobs, both themes.
+"""Make the README's pictures from the real thing: JupyterLab, real jobs, a real registry, both themes.
 
 ``make screenshots``, or ``python tools/screenshots.py [FOLDER]``; by default the pictures go to docs/images. It takes a
 few minutes: the jobs on them really run.
@@ -16,6 +16,8 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, expect
 
+from tests.image.base_image import debian
+from tests.image.registry_server import registry_server
 from tests.support import ROOT, write_notebook
 from tests.ui.chromium import find_chromium, launch
 from tests.ui.job import JobTab
@@ -30,6 +32,8 @@ THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 # Long enough to be on all pictures while it runs.
 RECOMMENDER = {"notebook": "recommender.ipynb", "parameters": {"epochs": 40, "learning_rate": 0.0001}}
 SOME_REPORTS = re.compile(r"([6-9]|\d\d) reports")
+REGISTRY = "localhost:5000"
+BASE = "library/python:3.11-slim"
 LARGEST = 300_000
 MINUTES = 600_000
 
@@ -67,6 +71,19 @@ def run_jobs(server: LabServer) -> None:
     server.api("POST", "samples/recommender/open", {})
     server.api("POST", "jobs", RECOMMENDER)
     server.api("POST", "samples/income/run", {})
+
+
+def build_image(server: LabServer, registry: str) -> None:
+    """Push an image of a sample, and change the sample: one layer will be another."""
+    server.api("POST", "samples/penguins/open", {})
+    image = {"repository": f"{registry}/me/penguins"}
+    server.api("POST", "images", {"submission": {"notebook": "penguins.ipynb"}, "image": image})
+    while server.api("GET", "images")["builds"][0]["state"] != "succeeded":
+        time.sleep(0.5)
+    notebook = server.work / "penguins.ipynb"
+    document = json.loads(notebook.read_text())
+    document["cells"][-1]["source"] += "\n"
+    notebook.write_text(json.dumps(document))
 
 
 def widen(tab: Tab) -> None:
@@ -123,8 +140,12 @@ def take_all(album: Album, tab: Tab) -> None:
         failed = panel.open("churn")
         expect(failed.show("Overview").locator(".jp-mltrain-Why")).to_be_visible()
         album.take("failed", theme)
-        submit(tab)
+        submit(tab, "recommender.ipynb")
         album.take("submit", theme)
+        tab.page.keyboard.press("Alt+w")
+        submit(tab, "penguins.ipynb")
+        show_image(tab)
+        album.take("image", theme)
         tab.page.keyboard.press("Alt+w")
 
 
@@ -136,11 +157,19 @@ def pictures(job: JobTab) -> dict[str, Callable[[], object]]:
     }
 
 
-def submit(tab: Tab) -> None:
+def submit(tab: Tab, notebook: str) -> None:
     """Open the submit form of a notebook, and wait for its preview."""
-    tab.page.evaluate("path => window.jupyterapp.commands.execute('mltrain:submit', { path })", "recommender.ipynb")
+    tab.page.evaluate("path => window.jupyterapp.commands.execute('mltrain:submit', { path })", notebook)
     form = tab.page.locator(".jp-mltrain-SubmitWidget:visible")
-    expect(form).to_contain_text("epochs")
+    expect(form.get_by_role("tab", name="Checks")).to_be_visible()
+    tab.page.wait_for_load_state("networkidle")
+
+
+def show_image(tab: Tab) -> None:
+    """Show the layers of the image, as planned."""
+    form = tab.page.locator(".jp-mltrain-SubmitWidget:visible")
+    form.get_by_role("tab", name="Image").click()
+    expect(form).to_contain_text("to build", timeout=MINUTES)
     tab.page.wait_for_load_state("networkidle")
 
 
@@ -150,12 +179,23 @@ def main() -> None:
     path = find_chromium()
     assert path is not None, "no browser: install chromium"
     expect.set_options(timeout=PATIENCE)
-    with tempfile.TemporaryDirectory(prefix="mltrain-pictures-") as name, launch(path) as browser:
+    with (
+        tempfile.TemporaryDirectory(prefix="mltrain-pictures-") as name,
+        registry_server(Path(name, "registry"), port=5000),
+        launch(path) as browser,
+    ):
         folder = Path(name)
-        server = LabServer(folder, settings={"LabApp.expose_app_in_browser": "True"})
+        (folder / "image.toml").write_text(f'repository = "{REGISTRY}/me"\n[bases]\ndefault = "{REGISTRY}/{BASE}"\n')
+        server = LabServer(
+            folder,
+            settings={"LabApp.expose_app_in_browser": "True"},
+            env={"MLTRAIN_IMAGE_CONFIG": str(folder / "image.toml")},
+        )
         quiet(server, folder)
         server.start()
         try:
+            debian().push(f"{REGISTRY}/{BASE}")
+            build_image(server, REGISTRY)
             run_jobs(server)
             tab = Tab(browser.new_context(viewport=WINDOW, reduced_motion="reduce"), server, "pictures")
             take_all(Album(tab, target), tab)

@@ -6,8 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
-from ..errors import MltrainError
-
 
 def ask_interpreter(notebook: Path, python: str | None) -> None:
     """Have the interpreter of a notebook's environment asked what it has, and return at once.
@@ -21,7 +19,7 @@ def ask_interpreter(notebook: Path, python: str | None) -> None:
     from ..notebook import snapshot
 
     def ask() -> None:
-        with suppress(MltrainError):
+        with suppress(Exception):  # whatever it is, freezing the notebook meets it again, where it can be told
             snapshot.ask_interpreter(notebook, python)
 
     Thread(target=ask, name="ask-interpreter", daemon=True).start()
